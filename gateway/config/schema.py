@@ -1,0 +1,149 @@
+"""The shape of routes.yaml as pydantic models: what is allowed, each default, and what each key is for.
+
+`gateway schema` prints this as JSON Schema; docs/routes-reference.md describes every key and a test holds the two
+together. Only shape and single values are checked here; what keys mean to each other is `lint`'s.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from gateway.model import BasisPoints
+from gateway.percent import format_percent, parse_percent
+
+Percent = Annotated[
+    BasisPoints,
+    BeforeValidator(parse_percent),
+    PlainSerializer(format_percent, return_type=str),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "minimum": 0, "maximum": 100, "multipleOf": 0.01}, {"type": "string"}]}
+    ),
+]
+"""Typed as `25`, `0.5` or `"12.34"` in the file; held as basis points."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class HostHeader(StrEnum):
+    CLIENT = "client"
+    UPSTREAM = "upstream"
+
+
+class Upstream(Model):
+    """A named service with one or more URLs (`url` or `urls`, exactly one of them)."""
+
+    url: str | None = Field(None, description="The service's base URL: scheme, host and port, without a path.")
+    urls: tuple[str, ...] = Field((), description="Several base URLs of one service; requests are spread over them.")
+    host_header: HostHeader = Field(
+        HostHeader.CLIENT, description="Which Host the upstream sees: the client's own, or the upstream URL's."
+    )
+    client: Literal["http1", "httpx"] = Field("http1", description="Which upstream client speaks to it.")
+    connect_timeout_seconds: Seconds = Field(2.0, description="To connect, or to wait for a free connection.")
+    first_byte_timeout_seconds: Seconds = Field(60.0, description="From the end of the request to the reply's head.")
+    idle_timeout_seconds: Seconds = Field(60.0, description="Between two pieces of a body.")
+    total_timeout_seconds: Seconds | None = Field(None, description="For one whole attempt; none by default.")
+    max_connections: int = Field(1024, ge=1, le=65_535, description="Per worker and URL.")
+    max_idle_connections: int = Field(128, ge=0, le=65_535, description="Kept open for reuse, per worker and URL.")
+    keepalive_seconds: Seconds = Field(4.0, description="How long an idle connection is kept for reuse.")
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The base URLs, whichever way they were given."""
+        return (self.url,) if self.url is not None else self.urls
+
+
+class Rewrite(Model):
+    """Replaces the path prefix `from` by `to` on the way in; Location and cookie paths are rewritten back."""
+
+    from_: str = Field(alias="from", description="The prefix of the client's path, e.g. /api/v1/auth.")
+    to: str = Field(description="What the upstream sees instead, e.g. /auth.")
+
+
+class SideRewrites(Model):
+    legacy: Rewrite | None = Field(None, description="How legacy's paths differ from the client's.")
+    new: Rewrite | None = Field(None, description="How new's paths differ from the client's.")
+
+
+class NoKey(StrEnum):
+    LEGACY = "legacy"
+    NEW = "new"
+    ISSUE = "issue"
+
+
+class Feature(Model):
+    """A slice of the application that is being migrated: the unit that is switched."""
+
+    legacy: Name = Field(description="The upstream of the old implementation.")
+    new: Name = Field(description="The upstream of the new implementation.")
+    flag: str | None = Field(
+        None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="The environment variable that may set the percent."
+    )
+    basis_points: Percent = Field(
+        BasisPoints(0), alias="percent", description="On new, when neither Redis nor the environment says."
+    )
+    kill: bool = Field(False, description="Everything to legacy, whatever Redis and the environment say.")
+    key: tuple[str, ...] = Field(
+        ("client_ip",), min_length=1, description="What identifies a user; the first that is present wins."
+    )
+    no_key: NoKey = Field(NoKey.LEGACY, description="Where a request without any key goes; `issue` gives it a cookie.")
+    rewrite: SideRewrites = Field(SideRewrites(), description="Path rewriting by side.")
+
+
+class Route(Model):
+    """Matches requests and sends them to a feature or to one fixed upstream (exactly one of the two)."""
+
+    path: str = Field(description="/exact, /prefix/* or /users/{id}/avatar.")
+    host: str | None = Field(None, description="A host name, or *.example.com; without a port.")
+    methods: tuple[str, ...] = Field((), description="Any method when absent.")
+    headers: dict[str, str] = Field({}, description="Header names and the exact values that they must have.")
+    feature: Name | None = Field(None, description="The feature that decides which side answers.")
+    upstream: Name | None = Field(None, description="The one upstream that answers.")
+    rewrite: Rewrite | None = Field(None, description="Path rewriting for a fixed upstream.")
+
+
+class RequestLog(StrEnum):
+    ALL = "all"
+    SAMPLED = "sampled"
+    ERRORS = "errors"
+
+
+class Log(Model):
+    requests: RequestLog = Field(RequestLog.ALL, description="Which requests get a line; errors always do.")
+    sample: Percent = Field(BasisPoints(100), description="With `sampled`: the percent of requests that get a line.")
+
+
+class Cold(StrEnum):
+    LEGACY = "legacy"
+    CONFIGURED = "configured"
+
+
+class EncodedSlash(StrEnum):
+    REFUSE = "refuse"
+    DATA = "data"
+    SEPARATOR = "separator"
+
+
+class RoutesFile(Model):
+    """routes.yaml, whole."""
+
+    version: Literal[1] = Field(description="The version of this format.")
+    upstreams: dict[Name, Upstream] = Field(min_length=1, description="The services that answer.")
+    features: dict[Name, Feature] = Field({}, description="What is being migrated.")
+    routes: tuple[Route, ...] = Field(min_length=1, description="Which requests go where.")
+    expose_decision: bool = Field(False, description="Adds x-gateway-feature, -side and -reason to responses.")
+    kill_all: bool = Field(False, description="Every feature to legacy.")
+    kill_grace_seconds: float = Field(
+        5.0, ge=0, le=3600, description="How long streams from new may go on after a kill."
+    )
+    cold: Cold = Field(Cold.LEGACY, description="Where features go when Redis is configured but was never read.")
+    encoded_slash: EncodedSlash = Field(EncodedSlash.REFUSE, description="What %2F in a path means to matching.")
+    trusted_proxies: tuple[str, ...] = Field((), description="Networks whose X-Forwarded-* headers are believed.")
+    drain_delay_seconds: float = Field(5.0, ge=0, le=600, description="Between readiness 503 and no new connections.")
+    drain_timeout_seconds: float = Field(30.0, ge=0, le=3600, description="For running requests to finish.")
+    log: Log = Field(Log(), description="Which requests are logged.")

@@ -1,0 +1,85 @@
+"""The words that every layer shares: sides, reasons, decisions. A leaf: imports nothing of ours."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+BasisPoints = NewType("BasisPoints", int)
+"""A share in hundredths of a percent, 0..10000: 25 % is 2500. Never a float (STYLE: 573 percents go wrong)."""
+
+ALL = BasisPoints(10_000)
+NONE = BasisPoints(0)
+
+NO_FEATURE = "none"
+"""The feature label of a request that a route sends to one fixed upstream."""
+
+
+class Side(StrEnum):
+    """Which implementation answers. `FIXED` is the side label where a route names one upstream."""
+
+    LEGACY = "legacy"
+    NEW = "new"
+    FIXED = "fixed"
+
+
+class Reason(StrEnum):
+    """Why a side was chosen: the first rule that applied, in the order of `rules.decide`."""
+
+    ROUTE = "route"
+    KILLED = "killed"
+    UNKNOWN = "unknown"
+    DENIED = "denied"
+    ALLOWED = "allowed"
+    SPLIT = "split"
+    NO_KEY = "no_key"
+
+
+class Cohort(StrEnum):
+    """Whether an attempt belongs to the fair comparison of the sides (`SPLIT`) or was steered (`OTHER`)."""
+
+    SPLIT = "split"
+    OTHER = "other"
+
+
+class Source(StrEnum):
+    """Where a feature's percent or kill comes from, strongest first."""
+
+    REDIS = "redis"
+    ENVIRONMENT = "environment"
+    FILE = "file"
+    NEVER_READ = "never read"
+
+
+class Outcome(StrEnum):
+    """How one attempt at an upstream ended; what `gateway_attempts_total` counts."""
+
+    OK = "ok"
+    CLIENT_ERROR = "4xx"
+    SERVER_ERROR = "5xx"
+    TIMEOUT = "timeout"
+    REFUSED = "refused"
+    TRUNCATED = "truncated"
+    CLIENT_GONE = "client_gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A side and the reason for it.
+
+    feature: the feature's name, or `NO_FEATURE` for a fixed upstream.
+    upstream: the name of the upstream that is to answer.
+    bucket: 0..9999 where a split was computed, else None.
+    issue_cookie: the request had no key and gets a cookie of our own with this split.
+    """
+
+    feature: str
+    side: Side
+    reason: Reason
+    upstream: str
+    bucket: int | None = None
+    issue_cookie: bool = False
+
+    @property
+    def cohort(self) -> Cohort:
+        """SPLIT when a key's bucket decided, OTHER for lists, kills and keyless requests."""
+        return Cohort.SPLIT if self.reason is Reason.SPLIT else Cohort.OTHER

@@ -1,0 +1,108 @@
+"""The one Protocol through which the proxy reaches an upstream, and the values that cross it.
+
+Two implementations: `http1.Http1Client` (asyncio protocol on httptools, a LIFO pool per target: the default) and
+`httpx_client.HttpxClient` (any `httpx.AsyncBaseTransport`: HTTP/2 and whatever else httpx does). One test suite runs
+over both; a table in docs/life-of-a-request.md says what httpx cannot do.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+Headers = list[tuple[bytes, bytes]]
+"""Names in lower case, values as on the wire, in order, repeats kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds; None means no limit. Each maps to one kind of `UpstreamError`."""
+
+    connect: float | None = 2.0
+    """To establish a connection (CONNECT_TIMEOUT), or to wait for a free one when max_connections are busy (POOL_TIMEOUT)."""
+    first_byte: float | None = 60.0
+    """From the end of the request (or its last accepted byte) to the reply's head (FIRST_BYTE_TIMEOUT)."""
+    idle: float | None = 60.0
+    """Between two pieces of the reply's body, and for the upstream to accept a piece of the request's (IDLE_TIMEOUT)."""
+    total: float | None = None
+    """For the whole attempt, connect to last byte (TOTAL_TIMEOUT)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """Bounds of one upstream's connection pool, per worker and per target (URL)."""
+
+    max_connections: int = 1024
+    max_idle: int = 128
+    idle_seconds: float = 4.0
+    """Under the usual keep-alive of application servers (5 s), so that we close first and no request meets a dead one."""
+
+
+class DecisionChangedError(Exception):
+    """Raised by `OutboundRequest.admit`: the request must not go to this upstream any more (a kill arrived)."""
+
+
+@dataclass(slots=True)
+class OutboundRequest:
+    """What goes to the upstream: a fresh value, hop-by-hop headers already gone, everything else already added.
+
+    target: the raw path and query as on the wire, e.g. b"/a%20b?c=1".
+    headers: complete but for framing: contains `host`; never `content-length` or `transfer-encoding`, which the
+        client adds from `content_length` and `body`.
+    body: None (no body), bytes (complete: sent with the head in one write), or an async iterator of non-empty chunks.
+    content_length: the declared length of an iterated body; None means chunked. Fewer or more bytes than declared
+        must never be sent as if complete: the connection is cut.
+    admit: called synchronously right before the head is written, each time, after any wait for a connection. May raise
+        `DecisionChangedError`, which leaves the connection unused (back in the pool) and propagates.
+    """
+
+    method: bytes
+    target: bytes
+    headers: Headers
+    body: bytes | AsyncIterator[bytes] | None = None
+    content_length: int | None = None
+    admit: Callable[[], None] | None = None
+
+
+class UpstreamResponse(Protocol):
+    """A reply whose head has arrived. `headers` still contain hop-by-hop fields except framing that was consumed."""
+
+    status: int
+    headers: Headers
+    content_length: int | None
+    """The declared length of the body, where there is one (for HEAD and 304: what the header says)."""
+
+    async def read(self) -> bytes:
+        """The next piece of the body, b"" at its end. Raises UpstreamError TRUNCATED, IDLE_TIMEOUT, TOTAL_TIMEOUT,
+        MALFORMED, and whatever the request's body iterator raised while it was still being sent.
+
+        Backpressure: an implementation stops reading from its socket when about 64 KiB wait to be read here.
+        """
+        ...
+
+    def read_nowait(self) -> bytes | None:
+        """What has already arrived of the body without waiting: bytes, b"" if the body has ended, None if one must wait."""
+        ...
+
+    async def aclose(self) -> None:
+        """Must be called once, always. Returns the connection to the pool when the reply and the request were complete
+        and both sides keep it alive; otherwise closes it at once. Cancels a body still being sent."""
+        ...
+
+
+class UpstreamClient(Protocol):
+    """One upstream: its targets, pool and timeouts. Called by `proxy` only, from one event loop."""
+
+    async def send(self, request: OutboundRequest) -> UpstreamResponse:
+        """Sends the request and returns when the reply's head has arrived (final status; 1xx are swallowed).
+
+        An early reply to an unfinished upload returns as it arrives; the body goes on being sent beside it.
+        Raises UpstreamError (kinds NAME, REFUSED, CONNECT_TIMEOUT, POOL_TIMEOUT, TLS, FIRST_BYTE_TIMEOUT, TOTAL_TIMEOUT,
+        IDLE_TIMEOUT, CLOSED, MALFORMED) with `sent` and `reused` set truthfully, DecisionChangedError from `admit`, and
+        whatever the body iterator raised. Cancellation closes the connection. Never retries by itself, except to another
+        target of the same upstream when connecting to the first failed.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Closes idle connections now and those in use when their response is closed."""
+        ...
