@@ -1,4 +1,4 @@
-"""Percents as an operator types them, and as the code holds them: integers of basis points, by Decimal, never floats."""
+"""Percents as an operator types them, and as the code holds them: basis points by Decimal, never floats."""
 
 from decimal import Decimal, InvalidOperation
 
@@ -6,7 +6,7 @@ from gateway.model import BasisPoints
 
 
 def parse_percent(value: object) -> BasisPoints:
-    """A percent with at most two decimals, as text, int or Decimal, to basis points: "25", "0.5", "12.34 %" -> 2500, 50, 1234.
+    """A percent with at most two decimals, as text, int or Decimal, to basis points: "25", "12.34 %" -> 2500, 1234.
 
     Raises ValueError with what is wrong and what would be right.
     """

@@ -18,11 +18,11 @@ class Timeouts:
     """Seconds; None means no limit. Each maps to one kind of `UpstreamError`."""
 
     connect: float | None = 2.0
-    """To establish a connection (CONNECT_TIMEOUT), or to wait for a free one when max_connections are busy (POOL_TIMEOUT)."""
+    """To connect (CONNECT_TIMEOUT), or to wait for a free connection when max_connections are busy (POOL_TIMEOUT)."""
     first_byte: float | None = 60.0
     """From the end of the request (or its last accepted byte) to the reply's head (FIRST_BYTE_TIMEOUT)."""
     idle: float | None = 60.0
-    """Between two pieces of the reply's body, and for the upstream to accept a piece of the request's (IDLE_TIMEOUT)."""
+    """Between two pieces of the reply's body, and for a piece of the request's to be accepted (IDLE_TIMEOUT)."""
     total: float | None = None
     """For the whole attempt, connect to last byte (TOTAL_TIMEOUT)."""
 
@@ -34,7 +34,7 @@ class PoolLimits:
     max_connections: int = 1024
     max_idle: int = 128
     idle_seconds: float = 4.0
-    """Under the usual keep-alive of application servers (5 s), so that we close first and no request meets a dead one."""
+    """Under the usual keep-alive of application servers (5 s): we close first, and no request meets a dead one."""
 
 
 class DecisionChangedError(Exception):
@@ -80,7 +80,7 @@ class UpstreamResponse(Protocol):
         ...
 
     def read_nowait(self) -> bytes | None:
-        """What has already arrived of the body without waiting: bytes, b"" if the body has ended, None if one must wait."""
+        """What has arrived of the body, without waiting: bytes, b"" if it has ended, None if one must wait."""
         ...
 
     async def aclose(self) -> None:
@@ -96,10 +96,10 @@ class UpstreamClient(Protocol):
         """Sends the request and returns when the reply's head has arrived (final status; 1xx are swallowed).
 
         An early reply to an unfinished upload returns as it arrives; the body goes on being sent beside it.
-        Raises UpstreamError (kinds NAME, REFUSED, CONNECT_TIMEOUT, POOL_TIMEOUT, TLS, FIRST_BYTE_TIMEOUT, TOTAL_TIMEOUT,
-        IDLE_TIMEOUT, CLOSED, MALFORMED) with `sent` and `reused` set truthfully, DecisionChangedError from `admit`, and
-        whatever the body iterator raised. Cancellation closes the connection. Never retries by itself, except to another
-        target of the same upstream when connecting to the first failed.
+        Raises UpstreamError (kinds NAME, REFUSED, CONNECT_TIMEOUT, POOL_TIMEOUT, TLS, FIRST_BYTE_TIMEOUT,
+        TOTAL_TIMEOUT, IDLE_TIMEOUT, CLOSED, MALFORMED) with `sent` and `reused` set truthfully, DecisionChangedError
+        from `admit`, and whatever the body iterator raised. Cancellation closes the connection. Never retries by
+        itself, except to another target of the same upstream when connecting to the first failed.
         """
         ...
 
