@@ -15,11 +15,14 @@ NO_FEATURE = "none"
 
 
 class Side(StrEnum):
-    """Which implementation answers. `FIXED` is the side label where a route names one upstream."""
+    """Which implementation answers. `FIXED` is the label where a route names one upstream, `NOBODY` where the gateway
+    itself answered before any side was chosen (no such route, a malformed request).
+    """
 
     LEGACY = "legacy"
     NEW = "new"
     FIXED = "fixed"
+    NOBODY = "none"
 
 
 class Reason(StrEnum):

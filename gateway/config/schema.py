@@ -4,10 +4,11 @@
 together. Only shape and single values are checked here; what keys mean to each other is `lint`'s.
 """
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, Strict, WithJsonSchema
 
 from gateway.model import BasisPoints
 from gateway.percent import format_percent, parse_percent
@@ -17,13 +18,37 @@ Percent = Annotated[
     BeforeValidator(parse_percent),
     PlainSerializer(format_percent, return_type=str),
     WithJsonSchema(
-        {"anyOf": [{"type": "number", "minimum": 0, "maximum": 100, "multipleOf": 0.01}, {"type": "string"}]}
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 100},
+                {"type": "string", "pattern": r"^\s*[0-9]{1,3}(\.[0-9]{1,2}0*)?\s*%?\s*$"},
+            ]
+        }
     ),
 ]
 """Typed as `25`, `0.5` or `"12.34"` in the file; held as basis points."""
 
+
+def _number(value: object) -> object:
+    """Numbers only: pydantic would take "5" and true for numbers too."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{value!r} is not a number; write digits without quotes")
+    return value
+
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Switch = Annotated[bool, Strict()]
+Seconds = Annotated[float, Field(gt=0, le=86_400), BeforeValidator(_number)]
+Pause = Annotated[float, Field(ge=0, le=3600), BeforeValidator(_number)]
+Count = Annotated[int, Field(ge=0, le=65_535), BeforeValidator(_number)]
+PositiveCount = Annotated[int, Field(ge=1, le=65_535), BeforeValidator(_number)]
+
+
+def _one_of(*keys: str) -> ConfigDict:
+    """For editors; `lint` says the same with the line."""
+    return ConfigDict(json_schema_extra={"oneOf": [{"required": [key]} for key in keys]})
 
 
 class Model(BaseModel):
@@ -38,6 +63,8 @@ class HostHeader(StrEnum):
 class Upstream(Model):
     """A named service with one or more URLs (`url` or `urls`, exactly one of them)."""
 
+    model_config = _one_of("url", "urls")
+
     url: str | None = Field(None, description="The service's base URL: scheme, host and port, without a path.")
     urls: tuple[str, ...] = Field((), description="Several base URLs of one service; requests are spread over them.")
     host_header: HostHeader = Field(
@@ -48,8 +75,8 @@ class Upstream(Model):
     first_byte_timeout_seconds: Seconds = Field(60.0, description="From the end of the request to the reply's head.")
     idle_timeout_seconds: Seconds = Field(60.0, description="Between two pieces of a body.")
     total_timeout_seconds: Seconds | None = Field(None, description="For one whole attempt; none by default.")
-    max_connections: int = Field(1024, ge=1, le=65_535, description="Per worker and URL.")
-    max_idle_connections: int = Field(128, ge=0, le=65_535, description="Kept open for reuse, per worker and URL.")
+    max_connections: PositiveCount = Field(1024, description="Per worker and URL.")
+    max_idle_connections: Count = Field(128, description="Kept open for reuse, per worker and URL.")
     keepalive_seconds: Seconds = Field(4.0, description="How long an idle connection is kept for reuse.")
 
     @property
@@ -85,9 +112,12 @@ class Feature(Model):
         None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="The environment variable that may set the percent."
     )
     basis_points: Percent = Field(
-        BasisPoints(0), alias="percent", description="On new, when neither Redis nor the environment says."
+        BasisPoints(0),
+        alias="percent",
+        json_schema_extra={"default": 0},
+        description="On new, when neither Redis nor the environment says.",
     )
-    kill: bool = Field(False, description="Everything to legacy, whatever Redis and the environment say.")
+    kill: Switch = Field(False, description="Everything to legacy, whatever Redis and the environment say.")
     key: tuple[str, ...] = Field(
         ("client_ip",), min_length=1, description="What identifies a user; the first that is present wins."
     )
@@ -97,6 +127,8 @@ class Feature(Model):
 
 class Route(Model):
     """Matches requests and sends them to a feature or to one fixed upstream (exactly one of the two)."""
+
+    model_config = _one_of("feature", "upstream")
 
     path: str = Field(description="/exact, /prefix/* or /users/{id}/avatar.")
     host: str | None = Field(None, description="A host name, or *.example.com; without a port.")
@@ -115,7 +147,11 @@ class RequestLog(StrEnum):
 
 class Log(Model):
     requests: RequestLog = Field(RequestLog.ALL, description="Which requests get a line; errors always do.")
-    sample: Percent = Field(BasisPoints(100), description="With `sampled`: the percent of requests that get a line.")
+    sample: Percent = Field(
+        BasisPoints(100),
+        json_schema_extra={"default": 1},
+        description="With `sampled`: the percent of requests that get a line.",
+    )
 
 
 class Cold(StrEnum):
@@ -136,14 +172,12 @@ class RoutesFile(Model):
     upstreams: dict[Name, Upstream] = Field(min_length=1, description="The services that answer.")
     features: dict[Name, Feature] = Field({}, description="What is being migrated.")
     routes: tuple[Route, ...] = Field(min_length=1, description="Which requests go where.")
-    expose_decision: bool = Field(False, description="Adds x-gateway-feature, -side and -reason to responses.")
-    kill_all: bool = Field(False, description="Every feature to legacy.")
-    kill_grace_seconds: float = Field(
-        5.0, ge=0, le=3600, description="How long streams from new may go on after a kill."
-    )
+    expose_decision: Switch = Field(False, description="Adds x-gateway-feature, -side and -reason to responses.")
+    kill_all: Switch = Field(False, description="Every feature to legacy.")
+    kill_grace_seconds: Pause = Field(5.0, description="How long streams from new may go on after a kill.")
     cold: Cold = Field(Cold.LEGACY, description="Where features go when Redis is configured but was never read.")
     encoded_slash: EncodedSlash = Field(EncodedSlash.REFUSE, description="What %2F in a path means to matching.")
     trusted_proxies: tuple[str, ...] = Field((), description="Networks whose X-Forwarded-* headers are believed.")
-    drain_delay_seconds: float = Field(5.0, ge=0, le=600, description="Between readiness 503 and no new connections.")
-    drain_timeout_seconds: float = Field(30.0, ge=0, le=3600, description="For running requests to finish.")
+    drain_delay_seconds: Pause = Field(5.0, description="Between readiness 503 and no new connections.")
+    drain_timeout_seconds: Pause = Field(30.0, description="For running requests to finish.")
     log: Log = Field(Log(), description="Which requests are logged.")

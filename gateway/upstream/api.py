@@ -41,6 +41,10 @@ class DecisionChangedError(Exception):
     """Raised by `OutboundRequest.admit`: the request must not go to this upstream any more (a kill arrived)."""
 
 
+class BodyLengthError(Exception):
+    """A body was longer or shorter than `content_length` declared. The connection is cut; the caller's fault."""
+
+
 @dataclass(slots=True)
 class OutboundRequest:
     """What goes to the upstream: a fresh value, hop-by-hop headers already gone, everything else already added.
@@ -91,6 +95,21 @@ class UpstreamResponse(Protocol):
 
 class UpstreamClient(Protocol):
     """One upstream: its targets, pool and timeouts. Called by `proxy` only, from one event loop."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The base URLs."""
+        ...
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that hold a connection, open one or wait for one."""
+        ...
+
+    @property
+    def idle(self) -> int:
+        """Connections kept for reuse."""
+        ...
 
     async def send(self, request: OutboundRequest) -> UpstreamResponse:
         """Sends the request and returns when the reply's head has arrived (final status; 1xx are swallowed).

@@ -1,0 +1,47 @@
+# make run | make test | make install | make lint | make lock | make clean
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+
+.PHONY: run test install lint unit lock clean
+
+run: install  ## everything on embedded defaults; make run ARGS="--port 8080"
+	@exec $(BIN)/python -m stack $(ARGS)
+
+install: $(VENV)/.installed  ## .venv with the `gateway` command
+
+test: lint  ## lint, types and all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing; install Python 3.11 or newer, or name it: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $$($(PYTHON) --version) is too old; Python 3.11 or newer is needed: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) has no venv module; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@echo "making $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "installing pinned dependencies ..."
+	@$(PIP) --require-hashes --only-binary :all: -r requirements.lock
+	@$(PIP) --no-deps --no-index --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	@$(PIP) --require-hashes --only-binary :all: -r requirements-dev.lock
+	@touch $@
+
+lock:  ## after a change of dependencies: pins for all platforms, with hashes, without addresses
+	uv pip compile pyproject.toml --group dev --extra sample -o requirements-dev.lock $(LOCK)
+	uv pip compile pyproject.toml --group build --extra sample -o requirements.lock -c requirements-dev.lock $(LOCK)
+
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-header --no-emit-index-url
+
+clean:  ## the environment and all state of `make run`
+	rm -rf $(VENV) .run .gateway .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,66 @@
+"""The CLI's way to the control process: HTTP to the admin port, and errors in words."""
+
+import sys
+import time
+from typing import Any, NoReturn
+
+import httpx
+import typer
+from rich.console import Console
+
+TIMEOUT_SECONDS = 15.0
+RECONNECT_SECONDS = 3.0
+"""A control process that died is back within a second; an operator at 3 a.m. should not have to repeat a command."""
+
+WIDE = 200
+"""Columns where the output is no terminal: a file or a pipe has no edge to fold lines at."""
+
+console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
+errors = Console(stderr=True, soft_wrap=True)
+
+
+class AdminApi:
+    """One gateway's admin port."""
+
+    def __init__(self, base: str) -> None:
+        self._base = base.rstrip("/")
+
+    def get(self, path: str, **params: str) -> Any:
+        """The reply's JSON. Exits 1 with a problem in words."""
+        return self._ask("GET", path, params=params)
+
+    def post(self, path: str, content: dict[str, Any]) -> Any:
+        """The reply's JSON. Exits 1 with a problem in words."""
+        return self._ask("POST", path, json=content)
+
+    def _ask(self, method: str, path: str, **more: Any) -> Any:
+        deadline = time.monotonic() + RECONNECT_SECONDS
+        with httpx.Client(base_url=self._base, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+            while True:
+                try:
+                    reply = client.request(method, path, **more)
+                except httpx.ConnectError as error:
+                    if time.monotonic() < deadline:
+                        time.sleep(0.2)
+                        continue
+                    fail(f"no gateway answers on {self._base} ({error}); is it running, and is --admin right?")
+                except httpx.HTTPError as error:
+                    fail(f"{self._base} did not answer: {error or type(error).__name__}")
+                break
+        return _content(reply)
+
+
+def _content(reply: httpx.Response) -> Any:
+    try:
+        content = reply.json()
+    except ValueError:
+        fail(f"the admin port answered {reply.status_code} with something that is not JSON; is --admin right?")
+    if reply.status_code >= 400:
+        fail(str(content.get("detail") or content.get("error") or content))
+    return content
+
+
+def fail(message: str, *, status: int = 1) -> NoReturn:
+    """Says what is wrong on standard error and exits."""
+    errors.print(f"[bold red]error:[/] {message}", highlight=False)
+    raise typer.Exit(status)

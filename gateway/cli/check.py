@@ -1,0 +1,45 @@
+"""`gateway check [FILE]`: every fault of a routes.yaml in one run."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.config.load import Loaded, load
+
+
+def check(
+    file: Annotated[Path, typer.Argument(help="The file to check; - reads standard input.")] = Path("routes.yaml"),
+) -> None:
+    """Report every fault of routes.yaml, each with its place and what would be right. Exits 1 where there are any."""
+    try:
+        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        print(f"{file}: cannot be read: {error.strerror or error}; give the path of a routes.yaml")
+        raise typer.Exit(1) from None
+    loaded = load(data, str(file))
+    for line in report(loaded, str(file)):
+        print(line)
+    if loaded.faults:
+        raise typer.Exit(1)
+
+
+def report(loaded: Loaded, name: str) -> list[str]:
+    """The lines that `gateway check` prints: faults, then warnings, then one line that sums up."""
+    lines = [str(fault) for fault in loaded.faults]
+    lines += [f"{warning} (warning)" for warning in loaded.warnings]
+    return [*lines, f"{name}: {_summary(loaded)}"]
+
+
+def _summary(loaded: Loaded) -> str:
+    if loaded.routes is None:
+        return f"{_count(len(loaded.faults), 'fault')}, {_count(len(loaded.warnings), 'warning')}"
+    routes = loaded.routes
+    parts = (_count(len(routes.routes), "route"), _count(len(routes.features), "feature"))
+    warned = f", {_count(len(loaded.warnings), 'warning')}" if loaded.warnings else ""
+    return f"good: {', '.join(parts)}, {_count(len(routes.upstreams), 'upstream')}{warned}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

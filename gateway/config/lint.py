@@ -1,0 +1,56 @@
+"""What keys of routes.yaml mean to each other: the faults that no single value shows. Pure.
+
+One function for each part of the file, each told what it may rely on by `Draft.sound`.
+"""
+
+from collections.abc import Mapping
+
+from gateway.config.draft import Draft
+from gateway.config.faults import did_you_mean, nearest
+from gateway.config.lint_features import lint_features
+from gateway.config.lint_routes import lint_routes
+from gateway.config.lint_upstreams import lint_proxies, lint_upstreams
+from gateway.config.nodes import Document
+from gateway.config.reach import lint_reach
+from gateway.config.report import Report
+
+
+def lint(draft: Draft, document: Document) -> Report:
+    """Every fault and warning that the parts of the file have with each other."""
+    report = Report(document, draft)
+    lint_upstreams(draft, report)
+    lint_features(draft, report)
+    lint_routes(draft, report)
+    lint_proxies(draft, report)
+    _lint_names(draft, report)
+    lint_reach(draft, report)
+    return report
+
+
+def _lint_names(draft: Draft, report: Report) -> None:
+    """Names that are used and not defined, or defined and not used."""
+    used_upstreams: set[str] = set()
+    used_features: set[str] = set()
+    for name, feature in draft.each_feature():
+        for side, upstream in (("legacy", feature.legacy), ("new", feature.new)):
+            _use(upstream, "upstream", draft.upstreams, used_upstreams, report, "features", name, side)
+    for index, route in draft.each_route():
+        if route.upstream is not None:
+            _use(route.upstream, "upstream", draft.upstreams, used_upstreams, report, "routes", index, "upstream")
+        if route.feature is not None:
+            _use(route.feature, "feature", draft.features, used_features, report, "routes", index, "feature")
+    if not draft.whole:
+        return  # what is unused can be told only when every use was understood
+    for name in draft.upstreams.keys() - used_upstreams:
+        report.warn(("upstreams", name), "no feature and no route uses it", "remove it", at_key=True)
+    for name in draft.features.keys() - used_features:
+        report.warn(("features", name), "no route leads to it", f"add a route with feature: {name}", at_key=True)
+
+
+def _use(name: str, kind: str, known: Mapping[str, object], used: set[str], report: Report, *loc: str | int) -> None:
+    if not report.draft.sound(*loc) or not report.draft.sound(f"{kind}s"):
+        return
+    used.add(name if name in known else nearest(name, known) or name)
+    if name not in known:
+        nothing = f'define it under "{kind}s"'
+        report.fault(loc, f'there is no {kind} "{name}"', did_you_mean(name, known, nothing=nothing))

@@ -1,0 +1,93 @@
+"""Addresses: the URLs of upstreams and the networks of trusted proxies."""
+
+import ipaddress
+import re
+from urllib.parse import SplitResult, urlsplit
+
+from gateway.config.draft import Draft
+from gateway.config.faults import Loc
+from gateway.config.report import Report
+from gateway.config.schema import Upstream
+
+_HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
+
+
+def lint_upstreams(draft: Draft, report: Report) -> None:
+    for name, upstream in draft.each_upstream():
+        if draft.sound("upstreams", name, "url") and draft.sound("upstreams", name, "urls"):
+            _lint_targets(name, upstream, report)
+
+
+def _lint_targets(name: str, upstream: Upstream, report: Report) -> None:
+    if upstream.url is not None and upstream.urls:
+        report.fault(("upstreams", name, "urls"), "given beside url", "keep one: urls, with every address", at_key=True)
+    elif upstream.url is None and not upstream.urls:
+        where: Loc = ("upstreams", name, "urls") if "urls" in upstream.model_fields_set else ("upstreams", name)
+        report.fault(where, "has no address", 'add url: "http://127.0.0.1:9001"')
+    if upstream.url is not None:
+        _lint_url(("upstreams", name, "url"), upstream.url, report)
+    seen: dict[str, int] = {}
+    for index, url in enumerate(upstream.urls):
+        loc: Loc = ("upstreams", name, "urls", index)
+        _lint_url(loc, url, report)
+        if url.lower() in seen:
+            first = report.line(("upstreams", name, "urls", seen[url.lower()]))
+            report.fault(loc, f"the same address as on line {first}", "keep one of them")
+        seen.setdefault(url.lower(), index)
+
+
+def _lint_url(loc: Loc, url: str, report: Report) -> None:
+    try:
+        _check_url(url)
+    except ValueError as error:
+        problem, _, remedy = str(error).partition("; ")
+        report.fault(loc, f'"{url}" {problem}', remedy)
+
+
+def _check_url(url: str) -> None:
+    """Raises ValueError: what is wrong; what would be right."""
+    if not url.isascii() or re.search(r"[\x00-\x20\x7f\\]", url):
+        raise ValueError("has a space or a character that no address has; write it like http://127.0.0.1:9001")
+    parts = _split(url)
+    if parts.scheme not in ("http", "https"):
+        raise ValueError(f"does not begin with http:// or https://; write http://{url.rpartition('//')[2]}")
+    if "@" in parts.netloc:
+        raise ValueError("has a user or password; leave them out, for addresses are shown in logs and status")
+    if not parts.hostname or not _is_host(parts):
+        raise ValueError("has no valid host; write it like http://127.0.0.1:9001")
+    port = parts.netloc.rpartition("]")[2].partition(":")
+    if port[1] and not (port[2].isdigit() and 1 <= int(port[2][:6]) <= 65_535):
+        raise ValueError("has no valid port; use 1 to 65535")
+    if parts.path or "?" in url or "#" in url:
+        raise ValueError(f"has a path, query or fragment; write {parts.scheme}://{parts.netloc}, and paths as rewrite")
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise ValueError("is no address; write it like http://127.0.0.1:9001") from None
+
+
+def _is_host(parts: SplitResult) -> bool:
+    host = parts.hostname or ""
+    if not parts.netloc.startswith("["):
+        return _HOST.fullmatch(host) is not None
+    try:
+        return ipaddress.ip_address(host).version == 6
+    except ValueError:
+        return False
+
+
+def lint_proxies(draft: Draft, report: Report) -> None:
+    for index, text in enumerate(draft.trusted_proxies):
+        if not draft.sound("trusted_proxies", index):
+            continue
+        try:
+            network = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            report.fault(("trusted_proxies", index), f'"{text}" is no network', "write it like 10.0.0.0/8 or fd00::/8")
+            continue
+        if "/" in text and str(network) != str(ipaddress.ip_interface(text)):
+            problem = f'"{text}" has bits set behind its prefix'
+            report.fault(("trusted_proxies", index), problem, f"write {network}, or the one address alone")

@@ -1,0 +1,86 @@
+"""routes.yaml from text to a validated `RoutesFile`, or to every fault it has. No I/O, no side effects.
+
+Called by `gateway check`, by the control process for each edit, and at start. Text to values and their places is
+nodes.py, shape and single values schema.py, what keys mean to each other lint.py.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from gateway.config.draft import partial_draft, whole_draft
+from gateway.config.faults import Fault, Loc
+from gateway.config.lint import lint
+from gateway.config.messages import explain
+from gateway.config.nodes import Document, decode
+from gateway.config.schema import RoutesFile
+
+MAX_BYTES = 64 * 1024 * 1024
+
+__all__ = ["MAX_BYTES", "Fault", "Loaded", "load"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """routes: None where there are faults. warnings: what works, but is probably not meant. sha256: of the bytes."""
+
+    routes: RoutesFile | None
+    faults: tuple[Fault, ...]
+    warnings: tuple[Fault, ...]
+    sha256: str
+
+
+def load(source: str | bytes, filename: str = "routes.yaml") -> Loaded:
+    """Everything that is wrong with the file, by position, or its routes. filename: only for the faults."""
+    data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
+    sha256 = hashlib.sha256(data).hexdigest()
+    if len(data) > MAX_BYTES:
+        fault = Fault(1, 1, "", f"the file is over {MAX_BYTES} bytes", "split it between gateways", filename)
+        return Loaded(None, (fault,), (), sha256)
+    text, bad_byte = decode(data)
+    if bad_byte is not None:
+        fault = Fault(*bad_byte, "", "a byte that is no UTF-8 stands here", "save the file as UTF-8", filename)
+        return Loaded(None, (fault,), (), sha256)
+    document = Document(text, filename)
+    routes, faults, warnings = _validate(document)
+    ordered = tuple(sorted(set(faults)))
+    return Loaded(None if ordered else routes, ordered, tuple(sorted(set(warnings))), sha256)
+
+
+def _validate(document: Document) -> tuple[RoutesFile | None, list[Fault], list[Fault]]:
+    if not isinstance(document.values, dict):
+        return None, document.faults, []
+    try:
+        routes = RoutesFile.model_validate(document.values, by_alias=True, by_name=False)
+    except ValidationError as error:
+        faults, bad = _translate(document, error)
+        draft = partial_draft(document.values, bad | document.unusable)
+        found = lint(draft, document)
+        return None, document.faults + faults + found.faults, found.warnings
+    # A key given twice is reported by the document alone; the first was used.
+    found = lint(whole_draft(routes), document)
+    return routes, document.faults + found.faults, found.warnings
+
+
+def _translate(document: Document, error: ValidationError) -> tuple[list[Fault], set[Loc]]:
+    """The faults that the document has not reported yet, and the places that must not be looked at further."""
+    faults: list[Fault] = []
+    bad: set[Loc] = set()
+    for detail in error.errors(include_url=False):
+        if _is_echo(detail["type"], detail["input"]) or _reported(document, detail["loc"]):
+            continue
+        loc, at_key, problem, remedy = explain(detail)
+        bad.add(loc)
+        faults.append(document.report(loc, problem, remedy, at_key=at_key))
+    return faults, bad
+
+
+def _is_echo(kind: str, value: Any) -> bool:
+    """Pydantic counts a list or mapping whose only entry is wrong as empty."""
+    return kind == "too_short" and bool(value)
+
+
+def _reported(document: Document, loc: Loc) -> bool:
+    return any(loc[:length] in document.unusable for length in range(len(loc) + 1))

@@ -1,0 +1,197 @@
+"""The control process: composition root of the control plane. It may die at any time and takes no request with it.
+
+It validates edits of routes.yaml and writes the accepted copy, saves the flags' snapshot, adds up what workers count,
+and answers operators on the admin port.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import time
+from collections.abc import Mapping
+
+import structlog
+import uvicorn
+import uvloop
+
+from gateway.admin import AdminApp
+from gateway.control_view import ConfigState
+from gateway.flags.registry import WorkerRegistry
+from gateway.flags.stored import FlagStoreError
+from gateway.flags.writer import FlagWriter
+from gateway.follower import FlagFollower
+from gateway.lifeline import Lifeline
+from gateway.reload import LOOK_SECONDS, FileWatch, accept, read_accepted
+from gateway.report import WorkerState
+from gateway.rules.plan import Plan, compile_plan
+from gateway.settings import Process, this_process
+from gateway.tasks import Tasks
+from gateway.telemetry import logs
+from gateway.traffic import Traffic
+from gateway.workers import Workers
+
+ASK_EVERY_SECONDS = 1.0
+SAMPLE_EVERY_SECONDS = 5.0
+
+log = structlog.get_logger("control")
+
+
+class Control:
+    """What this process holds."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.settings = process.settings
+        self.tasks = Tasks()
+        self.plan = self._accepted_plan()
+        self.config = ConfigState(self.plan.sha256, self._accepted_at())
+        self.flags = FlagFollower(
+            process=process, routes=self.plan.routes, on_policies=lambda _: None, tasks=self.tasks
+        )
+        url = self.settings.redis_url
+        self.writer = FlagWriter(url=url, namespace=self.settings.namespace) if url else None
+        self.registry = WorkerRegistry(url=url, namespace=self.settings.namespace) if url else None
+        self.workers = Workers(process)
+        self.traffic = Traffic(self.settings.metrics_dir)
+        self.draining = False
+        self.lifeline = Lifeline(process.lifeline_fd)
+        self._watch = FileWatch(self.settings.routes)
+        self._look_now = asyncio.Event()
+
+    # -- routes.yaml
+
+    def _accepted_plan(self) -> Plan:
+        accepted = read_accepted(self.settings.accepted_file)
+        if accepted is None:
+            raise ValueError(f"{self.settings.accepted_file} is missing; the supervisor writes it at start")
+        return compile_plan(accepted.routes, accepted.sha256)
+
+    def _accepted_at(self) -> float:
+        return self.settings.accepted_file.stat().st_mtime
+
+    async def _follow_routes(self) -> None:
+        """Looks for edits; SIGHUP asks for a look at once, whether or not the file has changed."""
+        while True:
+            try:
+                await asyncio.wait_for(self._look_now.wait(), LOOK_SECONDS)
+                self._look_now.clear()
+                content = self._watch.take()
+            except TimeoutError:
+                content = self._watch.look()
+            if content is not None:
+                await self._consider(content)
+
+    async def _consider(self, content: bytes) -> None:
+        """One version of the file: in force whole, or nothing changes and every fault is told."""
+        settings = self.settings
+        try:
+            edit = await asyncio.to_thread(
+                accept, content, str(settings.routes), settings.accepted_file, unless_sha256=self.plan.sha256
+            )
+        except OSError as error:
+            self.config.problem = f"the accepted copy cannot be written: {error}; what ran before keeps running"
+            self._count("failed")
+            log.error("routes.yaml not taken over", problem=self.config.problem)
+            return
+        self.config.problem = None
+        self.config.faults, self.config.warnings = edit.faults, edit.loaded.warnings
+        if edit.unchanged:
+            return
+        self.config.last_edit_at = time.time()
+        if not edit.accepted or edit.loaded.routes is None:
+            self._count("refused")
+            for fault in edit.faults:
+                log.error("routes.yaml refused; what ran before keeps running", fault=str(fault))
+            return
+        self.plan = compile_plan(edit.loaded.routes, edit.loaded.sha256)
+        self.config.accepted_sha256, self.config.accepted_at = edit.loaded.sha256, time.time()
+        self.flags.routes_changed(edit.loaded.routes)
+        self._count("accepted")
+        for fault in edit.loaded.warnings:
+            log.warning("routes.yaml", fault=str(fault))
+        log.info("routes.yaml accepted", config_sha256=edit.loaded.sha256[:12])
+
+    def _count(self, result: str) -> None:
+        self.config.results[result] = self.config.results.get(result, 0) + 1
+
+    # -- workers and their counters
+
+    async def _follow_workers(self) -> None:
+        """Keeps the last states at hand for scrapes, tells when all are ready, and signs off the dead."""
+        announced = False
+        pids: dict[str, int] = {}
+        while True:
+            states = await self.workers.ask()
+            await self._sign_off_the_dead(pids, states)
+            if not announced and all(states.values()):
+                announced = True
+                log.info("ready", workers=len(states))
+            await asyncio.sleep(ASK_EVERY_SECONDS if announced else ASK_EVERY_SECONDS / 10)
+
+    async def _sign_off_the_dead(self, pids: dict[str, int], states: Mapping[str, WorkerState | None]) -> None:
+        """A worker that was replaced must not be waited for by whoever kills a feature."""
+        for slot, state in states.items():
+            if state is None or pids.get(slot) == state.pid:
+                continue
+            gone, pids[slot] = pids.get(slot), state.pid
+            if gone is not None and self.registry is not None:
+                with contextlib.suppress(FlagStoreError):
+                    await self.registry.remove(f"{self.process.gateway_id}:{slot}:{gone}")
+
+    async def _sample_counters(self) -> None:
+        while True:
+            await self.traffic.sample()
+            await asyncio.sleep(SAMPLE_EVERY_SECONDS)
+
+    async def metrics_text(self) -> bytes:
+        """For `/metrics`."""
+        return await self.traffic.exposition(await self.workers.ask(), self.config.results)
+
+    # -- life
+
+    async def run(self) -> None:
+        """Serves the admin port until told to stop."""
+        self.lifeline.install()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, self._look_now.set)
+        loop.add_signal_handler(signal.SIGUSR1, self._drain_announced)
+        await self.flags.start()
+        listener = socket.socket(fileno=self.process.listen_fd)
+        listener.setblocking(False)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                AdminApp(self).app,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+            )
+        )
+        server.config.load()
+        server.lifespan = server.config.lifespan_class(server.config)
+        await server.startup(sockets=[listener])
+        self.tasks.start(self._follow_routes(), name="follow-routes")
+        self.tasks.start(self._follow_workers(), name="follow-workers")
+        self.tasks.start(self._sample_counters(), name="sample-counters")
+        await self.lifeline.stopped.wait()
+        await self.tasks.stop()
+        await self.flags.stop()
+        await self.workers.close()
+
+    def _drain_announced(self) -> None:
+        self.draining = True
+
+
+def main() -> None:
+    """`python -m gateway.control`, started by the supervisor."""
+    process = this_process()
+    logs.configure(process="control")
+    with contextlib.suppress(KeyboardInterrupt):
+        uvloop.run(Control(process).run())
+
+
+if __name__ == "__main__":
+    main()

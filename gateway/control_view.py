@@ -1,0 +1,45 @@
+"""What the admin port sees of the control process: a Protocol, so that `admin` stands below `control`."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gateway.config.faults import Fault
+from gateway.flags.registry import WorkerRegistry
+from gateway.flags.writer import FlagWriter
+from gateway.follower import FlagFollower
+from gateway.rules.plan import Plan
+from gateway.settings import Process, Settings
+from gateway.traffic import Traffic
+from gateway.workers import Workers
+
+
+@dataclass(slots=True)
+class ConfigState:
+    """What became of routes.yaml since this process started; shown by `gateway status`."""
+
+    accepted_sha256: str
+    accepted_at: float
+    last_edit_at: float | None = None
+    faults: tuple[Fault, ...] = ()
+    problem: str | None = None
+    warnings: tuple[Fault, ...] = ()
+    results: dict[str, int] = field(default_factory=lambda: {"accepted": 0, "refused": 0})
+
+
+class ControlView(Protocol):
+    """`Control`, for those whom it serves."""
+
+    plan: Plan
+    process: Process
+    settings: Settings
+    config: ConfigState
+    flags: FlagFollower
+    writer: FlagWriter | None
+    registry: WorkerRegistry | None
+    workers: Workers
+    traffic: Traffic
+    draining: bool
+
+    async def metrics_text(self) -> bytes:
+        """The exposition of all workers together, with what the control process adds."""
+        ...

@@ -1,0 +1,106 @@
+"""What the phases of one request share. One per request; nothing is hung on the ASGI scope."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.errors import ClientError, GatewayError
+from gateway.model import NO_FEATURE, Cohort, Decision, Reason, Side
+from gateway.rules.headers import Fields
+from gateway.rules.keys import Key
+from gateway.rules.plan import FeaturePlan, Plan, Target
+from gateway.rules.rewrite import PathRewrite
+from gateway.upstream.api import UpstreamClient
+
+
+def client_left() -> ClientError:
+    """499: the client closed its connection before the answer was complete. Never sent; only counted and logged."""
+    return ClientError(499, "Client closed request", "the client closed its connection before the answer was complete")
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """Attributes are grouped by when they become known; everything inbound stays as it came."""
+
+    # inbound
+    plan: Plan
+    clients: Mapping[str, UpstreamClient]
+    started: float
+    method: bytes
+    raw_path: bytes
+    query: bytes
+    fields: Fields
+    host: bytes
+    scheme: str
+    peer: str
+    client_ip: str
+    request_id: bytes
+
+    # match and decide
+    target: Target | None = None
+    key: Key | None = None
+    decision: Decision | None = None
+
+    # admit: the (feature, side) whose requests in flight this one is counted among
+    admitted: tuple[str, Side] | None = None
+
+    # send and relay
+    attempts: int = 0
+    attempt_started: float = 0.0
+    first_byte_seconds: float | None = None
+    attempt_open: bool = False
+    status: int = 0
+    streaming: bool = False
+    response_started: bool = False
+    response_complete: bool = False
+
+    # how it ended
+    error: GatewayError | None = None
+    gone: bool = False
+    cut: bool = False
+    task: "asyncio.Task[Any] | None" = field(default=None, repr=False)
+
+    @property
+    def feature(self) -> str:
+        """The feature label: its name, or `none`."""
+        return self.decision.feature if self.decision is not None else NO_FEATURE
+
+    @property
+    def side(self) -> Side:
+        """The side label."""
+        return self.decision.side if self.decision is not None else Side.NOBODY
+
+    @property
+    def cohort(self) -> Cohort:
+        """Whether this request belongs to the fair comparison of the sides."""
+        return self.decision.cohort if self.decision is not None else Cohort.OTHER
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why the side was chosen."""
+        return self.decision.reason if self.decision is not None else None
+
+    @property
+    def feature_plan(self) -> FeaturePlan | None:
+        """The feature that the route leads to, if it leads to one."""
+        return self.target.feature if self.target is not None else None
+
+    @property
+    def rewrite(self) -> PathRewrite | None:
+        """The path rewriting of the side that was chosen."""
+        if self.target is None or self.target.feature is None:
+            return self.target.rewrite if self.target is not None else None
+        return self.target.feature.rewrites[1 if self.side is Side.NEW else 0]
+
+    def leave(self) -> None:
+        """The client's connection is gone: stop what is being done for it. Called by the edge, at most once."""
+        self.gone = True
+        if self.task is not None:
+            self.task.cancel()
+
+    def cut_short(self) -> None:
+        """A kill's grace is over: this stream from new ends now."""
+        self.cut = True
+        if self.task is not None:
+            self.task.cancel()

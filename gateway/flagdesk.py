@@ -1,0 +1,183 @@
+"""Where operators' changes of flags come in: checked against routes.yaml, written to Redis, and waited for.
+
+A kill is done when every live worker, here and on every machine that shares the Redis, reports it in force.
+"""
+
+import asyncio
+import time
+from typing import Any
+
+from gateway.control_view import ControlView
+from gateway.flags.stored import FlagConflictError, FlagStoreError
+from gateway.flags.writer import FlagWriter, Written
+from gateway.percent import format_percent, parse_percent
+from gateway.rules.flagvalues import nearest
+from gateway.rules.policy import FeaturePolicy
+
+CONFIRM_SECONDS = 5.0
+LOOK_SECONDS = 0.02
+
+NO_STORE = (
+    "this gateway was started without Redis, so flags come from the environment and routes.yaml alone; "
+    "start it with --redis, or edit routes.yaml (`kill: true` on the feature kills)"
+)
+
+
+class FlagRequestError(Exception):
+    """A change that was not made. The message is for the operator."""
+
+    def __init__(self, status: int, title: str, detail: str, **more: object) -> None:
+        super().__init__(detail)
+        self.status, self.title, self.more = status, title, more
+
+
+class FlagDesk:
+    """Used by the admin app alone."""
+
+    def __init__(self, control: ControlView) -> None:
+        self._control = control
+
+    async def every(self) -> dict[str, Any]:
+        """Every feature's flag by name."""
+        return {name: flag_json(policy) for name, policy in self._control.flags.policies.items()}
+
+    async def get(self, feature: str) -> dict[str, Any]:
+        """One feature's flag. Raises FlagRequestError."""
+        return flag_json(self._policy(feature))
+
+    async def history(self, feature: str, count: int) -> list[dict[str, str]]:
+        """Recorded changes, the newest first. Raises FlagRequestError."""
+        self._policy(feature)
+        try:
+            changes = await self._writer().history(feature, count)
+        except FlagStoreError as error:
+            raise FlagRequestError(503, "Flag store", str(error)) from None
+        return [change.fields() for change in changes]
+
+    async def change(
+        self,
+        feature: str,
+        action: str,
+        *,
+        value: str | None = None,
+        entries: tuple[str, ...] = (),
+        remove: bool = False,
+        who: str = "unknown",
+        reason: str = "",
+        expected_rev: int | None = None,
+    ) -> dict[str, Any]:
+        """Makes one change and waits until the workers hold it. Raises FlagRequestError; then nothing has changed."""
+        self._policy(feature)
+        try:
+            written = await self._write(
+                feature, action, value, (entries, remove), {"who": who, "reason": reason, "expected_rev": expected_rev}
+            )
+        except FlagConflictError as error:
+            raise FlagRequestError(409, "Somebody else was quicker", str(error)) from None
+        except FlagStoreError as error:
+            raise FlagRequestError(503, "Flag store", str(error)) from None
+        except ValueError as error:
+            raise FlagRequestError(400, "Malformed value", str(error)) from None
+        confirmed, missing, silent = await self._in_force(feature, written.change.rev, kill=action == "disable")
+        return {
+            "feature": feature,
+            **written.change.fields(),
+            "warnings": list(written.warnings),
+            "flag": flag_json(self._policy(feature)),
+            "workers": {"confirmed": confirmed, "missing": missing, "silent": silent},
+        }
+
+    async def _write(
+        self,
+        feature: str,
+        action: str,
+        value: str | None,
+        listed: tuple[tuple[str, ...], bool],
+        meta: dict[str, Any],
+    ) -> Written:
+        writer, (entries, remove) = self._writer(), listed
+        if action == "percent":
+            return await writer.set_percent(feature, parse_percent(value), **meta)
+        if action in ("enable", "disable"):
+            return await writer.set_enabled(feature, action == "enable", **meta)
+        if action in ("allow", "deny"):
+            if not entries or not all(entries):
+                raise ValueError("name at least one entry, and no empty one")
+            if remove:
+                return await writer.remove(feature, "allow" if action == "allow" else "deny", entries, **meta)
+            return await writer.add(feature, "allow" if action == "allow" else "deny", entries, **meta)
+        if action == "unset":
+            return await writer.unset(feature, **meta)
+        if action == "adopt":
+            return await writer.adopt(feature, **meta)
+        raise ValueError(f"{action!r} is no action; there are percent, enable, disable, allow, deny, unset and adopt")
+
+    async def _in_force(self, feature: str, rev: int, *, kill: bool) -> tuple[list[str], list[str], list[str]]:
+        """Which workers hold the change, which live ones do not when time is up, and which have fallen silent."""
+        deadline = time.monotonic() + CONFIRM_SECONDS
+        while True:
+            confirmed, missing, silent = await self._look(feature, rev, kill=kill)
+            if not missing or time.monotonic() > deadline:
+                return sorted(confirmed), sorted(missing), sorted(silent)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _look(self, feature: str, rev: int, *, kill: bool) -> tuple[list[str], list[str], list[str]]:
+        workers, registry = self._control.workers, self._control.registry
+        states = await workers.ask()
+        confirmed: list[str] = []
+        missing = [f"{slot} (does not answer)" for slot in workers.unresponsive]
+        silent: list[str] = []
+        for slot, state in states.items():
+            held = state.features.get(feature) if state is not None else None
+            if state is not None:
+                done = held is not None and (held.killed if kill else held.rev >= rev)
+                (confirmed if done else missing).append(slot)
+        for report in await registry.read() if registry is not None else ():
+            if report.worker.startswith(self._control.process.gateway_id + ":"):
+                continue  # asked directly, above
+            flag = report.features.get(feature)
+            done = flag is not None and (flag.killed if kill else flag.rev >= rev)
+            where = confirmed if done else missing if report.live else silent
+            where.append(report.worker if report.live or done else f"{report.worker} (for {report.age_seconds:.0f} s)")
+        return confirmed, missing, silent
+
+    def _writer(self) -> FlagWriter:
+        if self._control.writer is None:
+            raise FlagRequestError(409, "No flag store", NO_STORE)
+        return self._control.writer
+
+    def _policy(self, feature: str) -> FeaturePolicy:
+        policies = self._control.flags.policies
+        if feature not in policies:
+            hint = nearest(feature, policies) or f"; there are {', '.join(sorted(policies)) or 'none'}"
+            raise FlagRequestError(404, "No such feature", f"routes.yaml has no feature {feature!r}{hint}")
+        return policies[feature]
+
+
+def flag_json(policy: FeaturePolicy) -> dict[str, Any]:
+    """A feature's flag for people and programs; percents are text with at most two decimals."""
+    return {
+        "feature": policy.name,
+        "percent": format_percent(policy.basis_points),
+        "source": policy.percent_source.value,
+        "killed_by": list(policy.kill_sources),
+        "unknown": policy.unknown,
+        "allow": list_json(policy, "allow"),
+        "deny": list_json(policy, "deny"),
+        "rev": policy.rev,
+        "held": policy.held,
+        "problems": list(policy.problems),
+        "hidden": [{"source": source.value, "percent": format_percent(points)} for source, points in policy.hidden],
+    }
+
+
+def list_json(policy: FeaturePolicy, which: str) -> list[str]:
+    """An allow or deny list as it would be typed."""
+    entries = policy.allow if which == "allow" else policy.deny
+    plain = [value.decode("utf-8", "backslashreplace") for value in entries.exact]
+    sourced = [
+        f"{source}={value.decode('utf-8', 'backslashreplace')}"
+        for source, values in entries.by_source
+        for value in values
+    ]
+    return sorted(plain) + sorted(sourced)

@@ -1,0 +1,85 @@
+"""What remains of a request: its metrics and at most one log line, from one finished `Exchange`."""
+
+import time
+
+import structlog
+
+from gateway.errors import UpstreamError
+from gateway.exchange import Exchange
+from gateway.model import Outcome
+from gateway.telemetry.logs import RequestLine, request_line
+from gateway.telemetry.metrics import RequestMetrics
+
+log = structlog.get_logger("proxy")
+
+
+class Recorder:
+    """Called by `Proxy` alone, on the event loop's thread."""
+
+    def __init__(self, metrics: RequestMetrics) -> None:
+        self.metrics = metrics
+
+    def decided(self, exchange: Exchange) -> None:
+        """A side was chosen: the request counts among those in flight on it."""
+        decision = exchange.decision
+        if decision is None:
+            return
+        self.metrics.decision(decision.feature, decision.side, decision.reason)
+        self._leave(exchange)
+        exchange.admitted = (decision.feature, decision.side)
+        self.metrics.enter(decision.feature, decision.side)
+
+    def attempt_begins(self, exchange: Exchange) -> None:
+        """One try at an upstream."""
+        exchange.attempts += 1
+        exchange.attempt_open = True
+        exchange.first_byte_seconds = None
+        exchange.attempt_started = time.perf_counter()
+
+    def attempt_ends(self, exchange: Exchange, outcome: Outcome) -> None:
+        """It ended; exactly once per try. Streams stay out of durations."""
+        if not exchange.attempt_open:
+            return
+        exchange.attempt_open = False
+        seconds = None if exchange.streaming else exchange.first_byte_seconds
+        self.metrics.attempt(exchange.feature, exchange.side, exchange.cohort, outcome, seconds)
+
+    def upstream_error(self, exchange: Exchange, error: UpstreamError) -> None:
+        """What happened at the upstream, by its name."""
+        if exchange.decision is not None:
+            self.metrics.upstream_error(exchange.decision.upstream, error.kind)
+
+    def fault(self, exchange: Exchange, error: Exception) -> None:
+        """A fault of ours: the whole traceback, with the request id."""
+        log.error("the gateway failed to serve a request", request_id=exchange.request_id.decode(), exc_info=error)
+
+    def finished(self, exchange: Exchange) -> None:
+        """The last word on a request."""
+        if exchange.attempt_open:
+            self.attempt_ends(exchange, Outcome.CLIENT_GONE if exchange.gone else Outcome.TRUNCATED)
+        self._leave(exchange)
+        seconds = time.perf_counter() - exchange.started
+        status = 499 if exchange.gone else exchange.status
+        self.metrics.request(exchange.feature, exchange.side, status, None if exchange.streaming else seconds)
+        self._log(exchange, status, seconds)
+
+    def _leave(self, exchange: Exchange) -> None:
+        if exchange.admitted is not None:
+            self.metrics.leave(*exchange.admitted)
+            exchange.admitted = None
+
+    def _log(self, exchange: Exchange, status: int, seconds: float) -> None:
+        policy = exchange.plan.log
+        line = RequestLine(
+            feature=exchange.feature,
+            side=exchange.side,
+            reason=exchange.reason,
+            status=status,
+            seconds=seconds,
+            request_id=exchange.request_id,
+            method=exchange.method,
+            path=exchange.raw_path,
+            upstream=exchange.decision.upstream if exchange.decision is not None else None,
+            error=exchange.error.detail if exchange.error is not None else None,
+        )
+        request_line(log, line, policy)

@@ -1,0 +1,113 @@
+"""From an edited routes.yaml to one that is in force: watch, validate, write the accepted copy, or change nothing.
+
+Files are watched by looking (stat, then the bytes): it works alike for editors that replace the file, for Kubernetes'
+symlinked ConfigMaps and for file systems without change events. A file counts once it has stayed the same for two
+looks, so that a half-written one is never taken for an edit.
+"""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.config.accepted import Accepted, dump_accepted, load_accepted
+from gateway.config.faults import Fault
+from gateway.config.load import Loaded, load
+
+LOOK_SECONDS = 0.1
+
+
+class FileWatch:
+    """One file, looked at every `LOOK_SECONDS` by its owner."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._taken: bytes | None = None
+        self._pending: bytes | None = None
+        self._mark: tuple[int, ...] | None = None
+        self._quiet = 0
+
+    def take(self) -> bytes | None:
+        """The content now, as the starting point of the watch; None if it cannot be read."""
+        self._taken = self._pending = self._read()
+        return self._taken
+
+    def look(self) -> bytes | None:
+        """New content, once, when it has stayed the same for two looks; otherwise None."""
+        mark = self._stat()
+        if mark == self._mark and self._quiet >= 2:
+            return None
+        self._quiet = self._quiet + 1 if mark == self._mark else 0
+        self._mark = mark
+        content = self._read()
+        settled, self._pending = content == self._pending, content
+        if not settled or content is None or content == self._taken:
+            return None
+        self._taken = content
+        return content
+
+    def _stat(self) -> tuple[int, ...] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+    def _read(self) -> bytes | None:
+        try:
+            return self.path.read_bytes()
+        except OSError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What became of one version of the file."""
+
+    loaded: Loaded
+    accepted: bool
+    unchanged: bool = False
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Empty when it was accepted."""
+        return self.loaded.faults
+
+
+def accept(content: bytes, filename: str, accepted_file: Path, *, unless_sha256: str | None = None) -> Edit:
+    """Validates one version of routes.yaml and, if it is good, makes it the accepted copy.
+
+    unless_sha256: of the version in force, which is not written again.
+    Raises OSError when the accepted copy cannot be written: then nothing has changed.
+    """
+    loaded = load(content, filename)
+    if loaded.routes is None or loaded.faults:
+        return Edit(loaded, accepted=False)
+    if loaded.sha256 == unless_sha256:
+        return Edit(loaded, accepted=True, unchanged=True)
+    text = content.decode("utf-8")
+    write_atomically(accepted_file, dump_accepted(loaded.routes, loaded.sha256, text))
+    return Edit(loaded, accepted=True)
+
+
+def read_accepted(accepted_file: Path) -> Accepted | None:
+    """The accepted copy; None if there is none. Raises ValueError when it is damaged."""
+    try:
+        return load_accepted(accepted_file.read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replaces a file so that a reader, or a crash, sees the old one or the new one whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,64 @@
+"""What a worker says of itself to the control process, as JSON over its inner socket."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class FeatureState(BaseModel):
+    """What a worker holds of one feature: what it decides by, not what Redis says it should."""
+
+    model_config = ConfigDict(frozen=True)
+
+    basis_points: int
+    percent_source: str
+    killed: bool
+    kill_sources: tuple[str, ...]
+    unknown: bool
+    hidden: tuple[tuple[str, int], ...]
+    held: str | None
+    problems: tuple[str, ...]
+    rev: int
+    allow: int
+    deny: int
+
+    @property
+    def share(self) -> int:
+        """What of the split really goes to new, in basis points."""
+        return 0 if self.killed or self.unknown else self.basis_points
+
+
+class StoreState(BaseModel):
+    """How a process stands with Redis. last_sync: unix time of the last complete reading."""
+
+    model_config = ConfigDict(frozen=True)
+
+    configured: bool
+    up: bool = False
+    last_sync: float | None = None
+    problem: str | None = None
+
+
+class UpstreamState(BaseModel):
+    """Connections of one worker to one upstream."""
+
+    model_config = ConfigDict(frozen=True)
+
+    targets: tuple[str, ...]
+    in_flight: int
+    idle: int
+
+
+class WorkerState(BaseModel):
+    """One worker, now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    slot: str
+    pid: int
+    version: str
+    started: float
+    draining: bool
+    config_sha256: str
+    store: StoreState
+    features: dict[str, FeatureState]
+    in_flight: dict[str, dict[str, int]]
+    upstreams: dict[str, UpstreamState]

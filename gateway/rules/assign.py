@@ -1,0 +1,56 @@
+"""Match and decide, as the proxy does for a request and `gateway explain` for a question: the same two functions."""
+
+from collections.abc import Callable
+
+from gateway.config.schema import NoKey
+from gateway.errors import ClientError
+from gateway.model import Decision
+from gateway.rules.keys import Fields, Key, KeySource, identify, parse_source, read_source
+from gateway.rules.plan import FeaturePlan, Plan, Target
+from gateway.rules.policy import FeaturePolicy
+from gateway.rules.routing import Ambiguous
+from gateway.rules.split import decide
+
+
+def find_target(plan: Plan, *, method: bytes, host: bytes, raw_path: bytes, fields: Fields) -> Target:
+    """Where a request leads.
+
+    Raises ClientError: 404 where no route matches, 400 where the path can be read as belonging to two routes.
+    """
+    found = plan.router.match(host=host, path=raw_path, method=method, headers=fields)
+    if found is None:
+        raise ClientError(404, "No such route", "no route of this gateway matches the request")
+    if isinstance(found, Ambiguous):
+        raise ClientError(
+            400,
+            "Ambiguous path",
+            "the path can be read in two ways that lead to different routes; send slashes and dots plainly",
+        )
+    return plan.targets[found.index]
+
+
+def choose_side(
+    feature: FeaturePlan,
+    policy: FeaturePolicy,
+    *,
+    fields: Fields,
+    client_ip: str,
+    known: Key | None,
+    fresh_key: Callable[[KeySource], Key],
+) -> tuple[Key | None, Decision]:
+    """The key and the decision for one request of a feature.
+
+    known: the key found before, where this is a second decision on the same request. fresh_key: makes the key of a
+    request that has none, where the feature issues a cookie.
+    """
+    key = known or identify(feature.sources, fields, client_ip)
+    if key is None and feature.no_key is NoKey.ISSUE:
+        key = fresh_key(KeySource("cookie", feature.cookie))
+    decision = decide(
+        policy,
+        key=key,
+        no_key=feature.no_key,
+        upstreams=feature.upstreams,
+        read=lambda text: read_source(parse_source(text), fields, client_ip),
+    )
+    return key, decision

@@ -1,0 +1,125 @@
+"""`gateway explain`: how one request would be served and why, by the functions that serve requests."""
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+from gateway.config.schema import NoKey
+from gateway.errors import ClientError
+from gateway.model import Decision, Reason, Side
+from gateway.percent import format_percent
+from gateway.rules.assign import choose_side, find_target
+from gateway.rules.headers import client_address
+from gateway.rules.keys import Fields, Key, KeySource
+from gateway.rules.plan import FeaturePlan, Plan
+from gateway.rules.policy import FeaturePolicy
+from gateway.rules.route_table import Match
+from gateway.rules.routing import Router
+from gateway.rules.split import bucket
+
+WOULD_BE_ISSUED = b"(a new random one)"
+
+
+def explain(
+    plan: Plan,
+    policies: Mapping[str, FeaturePolicy],
+    *,
+    method: str,
+    url: str,
+    headers: Sequence[tuple[str, str]],
+    client_ip: str,
+) -> dict[str, object]:
+    """The route and why it won, the key and where it came from, the bucket, the flag and its source, the side and the
+    reason. Raises ValueError for a URL or header that no request could have.
+    """
+    host, raw_path = _split(url)
+    fields = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    host = next((value for name, value in fields if name == b"host"), host)
+    verb = method.upper().encode("ascii")
+    answer: dict[str, object] = {
+        "request": {"method": verb.decode(), "host": host.decode("latin-1"), "path": raw_path.decode("latin-1")},
+        "config_sha256": plan.sha256,
+        "routing": _routing(plan.router, host=host, path=raw_path, method=verb, fields=fields),
+    }
+    try:
+        target = find_target(plan, method=verb, host=host, raw_path=raw_path, fields=fields)
+    except ClientError as error:
+        return answer | {"status": error.status, "problem": error.detail}
+    answer["route"] = target.route.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    if target.feature is None:
+        return answer | {"side": Side.FIXED, "reason": Reason.ROUTE, "upstream": target.upstream}
+    address = client_address(client_ip, fields, plan.trusted)
+    return answer | _decided(target.feature, policies[target.feature.name], fields, address)
+
+
+def _decided(feature: FeaturePlan, policy: FeaturePolicy, fields: Fields, client_ip: str) -> dict[str, object]:
+    key, decision = choose_side(feature, policy, fields=fields, client_ip=client_ip, known=None, fresh_key=_fresh_key)
+    return {
+        "feature": feature.name,
+        "key": _key(feature, key),
+        "bucket": bucket(feature.name, key.value) if key is not None and not key.issued else None,
+        "percent": format_percent(policy.basis_points),
+        "percent_source": policy.percent_source,
+        "hidden": [{"source": source, "percent": format_percent(points)} for source, points in policy.hidden],
+        "killed_by": list(policy.kill_sources),
+        "held": policy.held,
+        "side": decision.side,
+        "reason": decision.reason,
+        "why": _why(feature, policy, key, decision),
+        "upstream": decision.upstream,
+    }
+
+
+def _key(feature: FeaturePlan, key: Key | None) -> dict[str, object] | None:
+    if key is None:
+        return None
+    value = None if key.issued else key.value.decode("utf-8", "backslashreplace")
+    return {"source": str(key.source), "value": value, "issued": key.issued, "tried": [str(s) for s in feature.sources]}
+
+
+def _why(feature: FeaturePlan, policy: FeaturePolicy, key: Key | None, decision: Decision) -> str:
+    """One sentence for a person."""
+    if decision.reason is Reason.KILLED:
+        return f"killed by {' and '.join(policy.kill_sources)}"
+    if decision.reason is Reason.UNKNOWN:
+        return "the flag has never been read well, so nothing goes to new"
+    if decision.reason in (Reason.DENIED, Reason.ALLOWED):
+        return f"on the {'deny' if decision.reason is Reason.DENIED else 'allow'} list"
+    tried = ", ".join(str(source) for source in feature.sources)
+    if decision.reason is Reason.NO_KEY:
+        where = "new" if feature.no_key is NoKey.NEW else "legacy"
+        return f"none of {tried} is present, and no_key says {where}"
+    if key is not None and key.issued:
+        return f"none of {tried} is present: a cookie is issued, and its random bucket decides"
+    relation = "below" if decision.side is Side.NEW else "not below"
+    return f"bucket {decision.bucket} is {relation} {policy.basis_points} ({format_percent(policy.basis_points)} %)"
+
+
+def _routing(router: Router, *, host: bytes, path: bytes, method: bytes, fields: Fields) -> dict[str, object]:
+    found = router.explain(host=host, path=path, method=method, headers=fields)
+    return {
+        "readings": [way.decode("utf-8", "backslashreplace") for way in found.readings],
+        "winner": _place(found.result) if isinstance(found.result, Match) else None,
+        "lost": [{"route": _place(lost.match), "by": lost.rule} for lost in found.lost],
+        "missed": [{"route": _place(missed.match), "for": list(missed.failed)} for missed in found.missed],
+    }
+
+
+def _place(match: Match) -> str:
+    return f"routes[{match.index}] {match.route.path}"
+
+
+def _split(url: str) -> tuple[bytes, bytes]:
+    """Host and raw path of a URL, or of a bare path."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("", "http", "https") or (not parts.netloc and not url.startswith("/")):
+        raise ValueError(f"{url!r} is no URL; write http://host/path or /path")
+    path = url if url.startswith("/") else url.split("://", 1)[1].partition("/")[1:]
+    text = path if isinstance(path, str) else "".join(path)
+    raw = text.partition("#")[0].partition("?")[0] or "/"
+    if not raw.isascii():
+        raise ValueError("the path has characters that must be percent-encoded")
+    return parts.netloc.rpartition("@")[2].encode("latin-1"), raw.encode("ascii")
+
+
+def _fresh_key(source: KeySource) -> Key:
+    return Key(source, WOULD_BE_ISSUED, issued=True)

@@ -1,0 +1,98 @@
+"""routes.yaml compiled for the request path: what is computed once a reload, so that a request only looks it up."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from gateway.config.schema import Feature, HostHeader, Log, NoKey, Rewrite, Route, RoutesFile, Upstream
+from gateway.rules.keys import KeySource, parse_source
+from gateway.rules.rewrite import PathRewrite
+from gateway.rules.routing import Router, compile_routes
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamPlan:
+    """host: the Host to send, None for the client's own. origins: what a Location may name that means this upstream."""
+
+    name: str
+    host: bytes | None
+    origins: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturePlan:
+    """A feature's fixed part; its live part is a `FeaturePolicy`. Pairs are (legacy, new)."""
+
+    name: str
+    sources: tuple[KeySource, ...]
+    no_key: NoKey
+    cookie: str
+    upstreams: tuple[str, str]
+    rewrites: tuple[PathRewrite | None, PathRewrite | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a route leads: a feature, or one fixed upstream with its own rewrite."""
+
+    route: Route
+    feature: FeaturePlan | None
+    upstream: str
+    rewrite: PathRewrite | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One version of routes.yaml, whole. Swapped in one assignment; requests keep the plan they began with."""
+
+    sha256: str
+    routes: RoutesFile
+    router: Router
+    targets: tuple[Target, ...]
+    features: dict[str, FeaturePlan]
+    upstreams: dict[str, UpstreamPlan]
+    trusted: tuple[IPv4Network | IPv6Network, ...]
+    expose_decision: bool
+    log: Log
+
+
+def compile_plan(routes: RoutesFile, sha256: str) -> Plan:
+    """For `worker`, at start and after each accepted edit. `routes` has passed `gateway check`."""
+    features = {name: _feature(name, feature) for name, feature in routes.features.items()}
+    return Plan(
+        sha256=sha256,
+        routes=routes,
+        router=compile_routes(routes),
+        targets=tuple(_target(route, features) for route in routes.routes),
+        features=features,
+        upstreams={name: _upstream(name, upstream) for name, upstream in routes.upstreams.items()},
+        trusted=tuple(ip_network(text, strict=False) for text in routes.trusted_proxies),
+        expose_decision=routes.expose_decision,
+        log=routes.log,
+    )
+
+
+def _feature(name: str, feature: Feature) -> FeaturePlan:
+    sources = tuple(parse_source(text) for text in feature.key)
+    return FeaturePlan(
+        name=name,
+        sources=sources,
+        no_key=feature.no_key,
+        cookie=next((source.name for source in sources if source.kind == "cookie"), ""),
+        upstreams=(feature.legacy, feature.new),
+        rewrites=(_rewrite(feature.rewrite.legacy), _rewrite(feature.rewrite.new)),
+    )
+
+
+def _target(route: Route, features: dict[str, FeaturePlan]) -> Target:
+    feature = features[route.feature] if route.feature is not None else None
+    return Target(route=route, feature=feature, upstream=route.upstream or "", rewrite=_rewrite(route.rewrite))
+
+
+def _upstream(name: str, upstream: Upstream) -> UpstreamPlan:
+    origins = [target.rstrip("/").lower().encode() for target in upstream.targets]
+    own = origins[0].partition(b"://")[2] if upstream.host_header is HostHeader.UPSTREAM else None
+    return UpstreamPlan(name=name, host=own, origins=frozenset(origins))
+
+
+def _rewrite(rewrite: Rewrite | None) -> PathRewrite | None:
+    return PathRewrite.of(rewrite.from_, rewrite.to) if rewrite is not None else None

@@ -1,0 +1,90 @@
+"""How one gateway is started: what `gateway serve` was told, and what its supervisor passes to each process.
+
+Children get it as JSON in one environment variable: a Redis password never stands in a process list.
+"""
+
+import os
+import socket
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+from xxhash import xxh32_hexdigest
+
+PROCESS_VARIABLE = "GATEWAY_PROCESS"
+
+
+class Settings(BaseModel):
+    """The options of `gateway serve`, each also a `GATEWAY_*` variable."""
+
+    model_config = ConfigDict(frozen=True)
+
+    routes: Path = Path("routes.yaml")
+    host: str = "127.0.0.1"
+    port: int = 8000
+    admin_host: str = "127.0.0.1"
+    admin_port: int = 8001
+    workers: int = 2
+    redis: str | None = None
+    redis_port: int = 6390
+    state_dir: Path = Path(".gateway")
+    namespace: str = "gateway"
+
+    @property
+    def redis_url(self) -> str | None:
+        """Where flags are read, with `embedded` resolved to the server that the supervisor starts."""
+        return f"redis://127.0.0.1:{self.redis_port}/0" if self.redis == "embedded" else self.redis
+
+    @property
+    def accepted_file(self) -> Path:
+        """The copy of routes.yaml that passed validation: all that workers ever load."""
+        return self.state_dir / "accepted.json"
+
+    @property
+    def snapshot_file(self) -> Path:
+        """The last known flags."""
+        return self.state_dir / "flags.json"
+
+    @property
+    def metrics_dir(self) -> Path:
+        """prometheus_client's multiprocess files."""
+        return self.state_dir / "metrics"
+
+
+class Process(BaseModel):
+    """One child of the supervisor.
+
+    slot: `control`, or `w0`, `w1`, ...: a worker that is replaced passes its slot (and its counters) on.
+    listen_fd: the shared listening socket, workers only. lifeline_fd: reads end-of-file when the supervisor dies.
+    run_dir: a short private directory for the workers' inner sockets.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    settings: Settings
+    slot: str
+    run_dir: Path
+    listen_fd: int = -1
+    lifeline_fd: int = -1
+
+    @property
+    def gateway_id(self) -> str:
+        """Names this gateway among all that share a Redis; two on one machine differ by their state directories."""
+        return f"{socket.gethostname()}-{xxh32_hexdigest(str(self.settings.state_dir).encode())}"
+
+    def socket_path(self, slot: str) -> Path:
+        """Where the worker in a slot answers the control process."""
+        return self.run_dir / f"{slot}.sock"
+
+    def environment(self) -> dict[str, str]:
+        """The child's environment."""
+        return {
+            **os.environ,
+            PROCESS_VARIABLE: self.model_dump_json(),
+            "GATEWAY_SLOT": self.slot,
+            "PROMETHEUS_MULTIPROC_DIR": str(self.settings.metrics_dir),
+        }
+
+
+def this_process() -> Process:
+    """What the supervisor passed to this process. Raises KeyError where it was not started by one."""
+    return Process.model_validate_json(os.environ[PROCESS_VARIABLE])

@@ -1,0 +1,216 @@
+"""The counter files of prometheus_client's multiprocess mode, written faster and named by the supervisor's slot.
+
+The format is prometheus_client's own (`mmap_dict.py`), so its MultiProcessCollector reads these files too: an int32
+with the bytes in use, 4 bytes of padding, then entries: int32 length of the key, the key (JSON, padded with blanks to
+8 bytes), the value and a timestamp as doubles. Entries are only ever appended, and never move.
+
+Why not its own writer: each `inc` there takes a lock, asks for the process id and packs two doubles, 1.4 us; a request
+has seven. A worker counts on its event loop's thread alone, so here an `inc` is one aligned 8-byte store, 0.2 us.
+"""
+
+import fcntl
+import mmap
+import os
+import struct
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Protocol
+
+from prometheus_client import values
+from prometheus_client.mmap_dict import mmap_key
+
+DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+SLOT_VARIABLE = "GATEWAY_SLOT"
+
+HEADER_BYTES = 8
+_INITIAL_BYTES = 1 << 16
+_INT = struct.Struct("=i")
+_TWO_DOUBLES_BYTES = 16
+
+
+class DamagedFileError(Exception):
+    """A counter file is no counter file, or its end is missing."""
+
+
+class Cell(Protocol):
+    """One value of a counter or a histogram, as prometheus_client's metrics make and read them."""
+
+    def inc(self, amount: float) -> None: ...
+    def get(self) -> float: ...
+
+
+def used_bytes(head: bytes) -> int:
+    """How much of a file is in use, from its first bytes; HEADER_BYTES for one that was only just made."""
+    if len(head) < HEADER_BYTES:
+        raise DamagedFileError("it is shorter than its header")
+    used: int = _INT.unpack_from(head)[0]
+    if used < 0 or used % 8:
+        raise DamagedFileError("its header is no length")
+    return used or HEADER_BYTES
+
+
+def entries(data: bytes | memoryview, start: int, used: int) -> Iterator[tuple[str, int]]:
+    """Each entry's key and the position of its value, from `start`, which must be an entry's begin. Positions are
+    multiples of 8. Raises DamagedFileError at the first entry that cannot be one."""
+    position = start
+    while position < used:
+        length: int = _INT.unpack_from(data, position)[0]
+        value_at = position + 4 + length + (8 - (length + 4) % 8)
+        if length <= 0 or value_at + _TWO_DOUBLES_BYTES > used:
+            raise DamagedFileError(f"the entry at byte {position} does not end within it")
+        try:
+            key = str(data[position + 4 : position + 4 + length], "utf-8")
+        except UnicodeDecodeError:
+            raise DamagedFileError(f"the key at byte {position} is not text") from None
+        yield key, value_at
+        position = value_at + _TWO_DOUBLES_BYTES
+
+
+class CounterFile:
+    """One file of one process: `cell(key)` finds or appends a value. Not thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        """Goes on with the values that the file has; a damaged file is replaced by a new one.
+
+        Replaced, not repaired: its values cannot be trusted, and Prometheus takes the fall to 0 as a counter's reset.
+        """
+        self._positions: dict[str, int] = {}
+        try:
+            self._open(path)
+        except DamagedFileError:
+            self._positions.clear()
+            path.unlink()
+            self._open(path)
+
+    def _open(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        weakref.finalize(self, os.close, self._descriptor)
+        size = os.fstat(self._descriptor).st_size
+        if size == 0:
+            size = _INITIAL_BYTES
+            os.ftruncate(self._descriptor, size)
+        if size < HEADER_BYTES:
+            raise DamagedFileError("it is shorter than its header")
+        self._map = mmap.mmap(self._descriptor, size)
+        self._used = used_bytes(self._map[:HEADER_BYTES])
+        if self._used > size:
+            raise DamagedFileError("its end is missing")
+        self._positions.update(entries(self._map[: self._used], HEADER_BYTES, self._used))
+        self._set_used(self._used)
+        self._doubles = memoryview(self._map)[: size // 8 * 8].cast("d")
+
+    def cell(self, key: str) -> "tuple[memoryview[float], int]":  # quoted: no subscript at run time in 3.11
+        """The file as doubles and the index of the key's value in it."""
+        position = self._positions.get(key)
+        if position is None:
+            position = self._append(key)
+        return self._doubles, position // 8
+
+    def _append(self, key: str) -> int:
+        encoded = key.encode()
+        padded = encoded + b" " * (8 - (len(encoded) + 4) % 8)
+        entry = _INT.pack(len(encoded)) + padded + bytes(_TWO_DOUBLES_BYTES)
+        if self._used + len(entry) > len(self._map):
+            self._grow(self._used + len(entry))
+        self._map[self._used : self._used + len(entry)] = entry
+        # Only now is the entry part of the file for readers, and for a successor if this process dies here.
+        self._set_used(self._used + len(entry))
+        position = self._positions[key] = self._used - _TWO_DOUBLES_BYTES
+        return position
+
+    def _grow(self, needed: int) -> None:
+        """Maps the file anew. Cells keep views of the old mapping, which shows the same pages and so stays right."""
+        size = len(self._map)
+        while size < needed:
+            size *= 2
+        os.ftruncate(self._descriptor, size)
+        self._map = mmap.mmap(self._descriptor, size)
+        self._doubles = memoryview(self._map)[: size // 8 * 8].cast("d")
+
+    def _set_used(self, used: int) -> None:
+        self._used = used
+        self._map[:4] = _INT.pack(used)  # a slice is one copy; struct.pack_into would show a 0 for a moment
+
+
+def claim_identity(directory: Path, slot: str) -> str:
+    """The name of this process's files: the slot, so that a reborn worker goes on with its predecessor's counters.
+
+    While a predecessor still drains, it holds the name's lock and this process takes `slot-1`, `slot-2`, ...: two
+    writers in one file would overwrite each other. The lock goes with the process, however it ends.
+    """
+    for number in count():
+        name = slot if number == 0 else f"{slot}-{number}"
+        lock = os.open(directory / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+        else:
+            _held_locks.append(lock)
+            return name
+    raise AssertionError("count() does not end")
+
+
+_held_locks: list[int] = []
+
+
+def file_values(directory: Path, identity: str) -> Callable[..., Cell]:
+    """What prometheus_client's metrics call to make a value: the class for `values.ValueClass`."""
+    files: dict[str, CounterFile] = {}
+
+    class FileValue:
+        """A double in this process's file for its kind of metric."""
+
+        _multiprocess = True
+
+        def __init__(  # noqa: PLR0917 - the arguments, their names and order are prometheus_client's
+            self,
+            typ: str,
+            metric_name: str,
+            name: str,
+            labelnames: Sequence[str],
+            labelvalues: Sequence[str],
+            help_text: str,
+            **_: object,
+        ) -> None:
+            if typ not in files:
+                files[typ] = CounterFile(directory / f"{typ}_{identity}.db")
+            key = mmap_key(metric_name, name, list(labelnames), list(labelvalues), help_text)
+            self._doubles, self._index = files[typ].cell(key)
+
+        def inc(self, amount: float) -> None:
+            self._doubles[self._index] += amount
+
+        def set(self, value: float, timestamp: float | None = None) -> None:
+            self._doubles[self._index] = value
+
+        def get(self) -> float:
+            value: float = self._doubles[self._index]
+            return value
+
+        def set_exemplar(self, exemplar: object) -> None:
+            """The format has no room for exemplars."""
+
+        def get_exemplar(self) -> None:
+            return None
+
+    return FileValue
+
+
+def use_slot_files() -> str | None:
+    """Called once, by a worker before it makes its metrics. With the two variables that the supervisor sets, values
+    live in its slot's files from here on, and the name of these files is returned; without, in memory, and None is.
+
+    `values.ValueClass` is how prometheus_client itself chooses, once, at import: by the directory alone and with the
+    process id as name, so that files would pile up with every restart.
+    """
+    directory, slot = os.environ.get(DIRECTORY_VARIABLE), os.environ.get(SLOT_VARIABLE)
+    if not directory or not slot:
+        values.ValueClass = values.MutexValue
+        return None
+    Path(directory).mkdir(parents=True, exist_ok=True)
+    identity = claim_identity(Path(directory), slot)
+    values.ValueClass = file_values(Path(directory), identity)
+    return identity

@@ -1,0 +1,119 @@
+"""What one worker counts: `RequestMetrics`, updated once per finished request. What each counts: docs/metrics.md.
+
+Every (feature, side, ...) is resolved to its counter once and kept; after that an update is one dict lookup and one
+store. Counts are made on the event loop's thread only. Values live in the slot's files when
+`counterfile.use_slot_files` was called before, else in memory (one process under any ASGI server, tests).
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from gateway.errors import UpstreamErrorKind
+from gateway.model import Cohort, Outcome, Reason, Side
+from gateway.telemetry import catalogue
+from gateway.telemetry.catalogue import Definition
+
+_Count = Callable[[], None]
+_Observe = Callable[[float], None]
+
+
+class _FastCounter(Counter):
+    """A counter whose children count without the checks of `inc` (that labels are set, that 1 is not negative)."""
+
+    def one(self) -> None:
+        self._value.inc(1.0)
+
+
+class _FastHistogram(Histogram):
+    """A histogram whose children find the bucket by bisection: `observe` walks through the bounds one by one."""
+
+    def add(self, seconds: float) -> None:
+        self._sum.inc(seconds)
+        self._buckets[bisect_left(self._upper_bounds, seconds)].inc(1.0)
+
+
+class RequestMetrics:
+    """The worker's counters. `seconds` is None for upgrades and streams, which stay out of durations."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = CollectorRegistry() if registry is None else registry
+        self._requests = self._counter(catalogue.REQUESTS)
+        self._request_duration = self._histogram(catalogue.REQUEST_DURATION)
+        self._attempts = self._counter(catalogue.ATTEMPTS)
+        self._attempt_duration = self._histogram(catalogue.ATTEMPT_DURATION)
+        self._decisions = self._counter(catalogue.DECISIONS)
+        self._upstream_errors = self._counter(catalogue.UPSTREAM_ERRORS)
+
+        self.in_flight: dict[tuple[str, Side], int] = {}
+        """Requests being served now; control adds up the workers' and shows them as gateway_requests_in_flight."""
+
+        self._count: dict[tuple[str | int, ...], _Count] = {}
+        self._observe: dict[tuple[str, ...], _Observe] = {}
+
+    def decision(self, feature: str, side: Side, reason: Reason) -> None:
+        """Once for each decision; a retry or a fallback decides again and counts again."""
+        key = ("decision", feature, side, reason)
+        count = self._count.get(key)
+        if count is None:
+            count = self._count[key] = self._decisions.labels(feature, side.value, reason.value).one
+        count()
+
+    def attempt(self, feature: str, side: Side, cohort: Cohort, outcome: Outcome, seconds: float | None) -> None:
+        """Once for each try at an upstream, with the side it was assigned; `seconds` to the first byte of the reply,
+        or None when none came (and for upgrades and streams)."""
+        key = ("attempt", feature, side, cohort, outcome)
+        count = self._count.get(key)
+        if count is None:
+            labels = (feature, side.value, cohort.value, outcome.value)
+            count = self._count[key] = self._attempts.labels(*labels).one
+        count()
+        if seconds is not None:
+            series = (feature, side, cohort)
+            observe = self._observe.get(series)
+            if observe is None:
+                child = self._attempt_duration.labels(feature, side.value, cohort.value)
+                observe = self._observe[series] = child.add
+            observe(seconds)
+
+    def request(self, feature: str, side: Side, status: int, seconds: float | None) -> None:
+        """Once for each request of a client, with the side that answered; 499 for a client that left."""
+        key = ("request", feature, side, status)
+        count = self._count.get(key)
+        if count is None:
+            # Three digits are all that HTTP has room for; an upstream must not be able to make series at will.
+            label = str(status) if 100 <= status <= 599 else "other"
+            count = self._count[key] = self._requests.labels(feature, side.value, label).one
+        count()
+        if seconds is not None:
+            series = (feature, side)
+            observe = self._observe.get(series)
+            if observe is None:
+                child = self._request_duration.labels(feature, side.value)
+                observe = self._observe[series] = child.add
+            observe(seconds)
+
+    def upstream_error(self, upstream: str, kind: UpstreamErrorKind) -> None:
+        """Once for each failed try at an upstream, beside its attempt."""
+        key = ("error", upstream, kind)
+        count = self._count.get(key)
+        if count is None:
+            count = self._count[key] = self._upstream_errors.labels(upstream, kind.value).one
+        count()
+
+    def enter(self, feature: str, side: Side) -> None:
+        """A request begins to be served; `leave` must follow with the same arguments."""
+        key = (feature, side)
+        self.in_flight[key] = self.in_flight.get(key, 0) + 1
+
+    def leave(self, feature: str, side: Side) -> None:
+        self.in_flight[feature, side] -= 1
+
+    def _counter(self, definition: Definition) -> _FastCounter:
+        return _FastCounter(definition.name, definition.help, definition.labels, registry=self.registry)
+
+    def _histogram(self, definition: Definition) -> _FastHistogram:
+        return _FastHistogram(
+            definition.name, definition.help, definition.labels, registry=self.registry, buckets=catalogue.BUCKETS
+        )

@@ -1,0 +1,82 @@
+"""What all workers of this machine counted, for `/metrics` and for the last five minutes of `gateway status`.
+
+The counters are read from the workers' files, in a thread: at 500 features that takes a good part of a second.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from gateway import __version__
+from gateway.report import WorkerState
+from gateway.telemetry.live import HeldFlag, LiveCollector, WorkerReport
+from gateway.telemetry.scrape import CounterFiles
+from gateway.telemetry.window import CohortView, Window, WindowView
+
+
+class Traffic:
+    """One per control process."""
+
+    def __init__(self, metrics_dir: Path) -> None:
+        self._files = CounterFiles(metrics_dir)
+        self._live = LiveCollector(__version__)
+        self._window = Window()
+        self._view = WindowView(0.0, {})
+
+    async def sample(self) -> None:
+        """Every few seconds, and before the window is shown."""
+        totals = await asyncio.to_thread(self._files.totals)
+        self._window.feed(time.monotonic(), totals)
+        self._view = self._window.view()
+
+    async def exposition(self, states: Mapping[str, WorkerState | None], edits: Mapping[str, int]) -> bytes:
+        """The text for Prometheus: counters from the files, gauges from what live workers hold."""
+        counters, damaged = await asyncio.to_thread(self._files.text)
+        reports = [_report(slot, state) for slot, state in states.items()]
+        self._live.update(reports, reloads=edits, damaged_files=len(damaged))
+        return counters + self._live.text()
+
+    @property
+    def seconds(self) -> float:
+        """How long the window really is: five minutes, or less after a start."""
+        return self._view.seconds
+
+    def recent(self, feature: str) -> dict[str, Any]:
+        """One feature's window by side, as JSON values; durations in seconds to the first byte."""
+        view = self._view.features.get(feature)
+        if view is None:
+            return {"sides": {}, "p95_ratio": None, "p95_ratio_all": None}
+        return {
+            "sides": {
+                side: {"requests": shown.requests, "split": _cohort(shown.split), "all": _cohort(shown.all)}
+                for side, shown in view.sides.items()
+            },
+            "p95_ratio": view.p95_ratio,
+            "p95_ratio_all": view.p95_ratio_all,
+        }
+
+
+def _cohort(view: CohortView) -> dict[str, Any]:
+    return {**asdict(view), "error_rate": view.error_rate}
+
+
+def _report(slot: str, state: WorkerState | None) -> WorkerReport:
+    if state is None:
+        return WorkerReport(slot=slot, pid=0, up=False)
+    return WorkerReport(
+        slot=slot,
+        pid=state.pid,
+        up=True,
+        in_flight={
+            (feature, side): number for feature, sides in state.in_flight.items() for side, number in sides.items()
+        },
+        flag_store_up=state.store.up if state.store.configured else None,
+        flag_last_sync=state.store.last_sync,
+        features={
+            name: HeldFlag(feature.basis_points, enabled=not (feature.killed or feature.unknown))
+            for name, feature in state.features.items()
+        },
+    )

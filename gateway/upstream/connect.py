@@ -1,0 +1,72 @@
+"""Targets, and how a connection to one is opened: every failure as an `UpstreamError` that says `sent=False`."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from gateway.errors import UpstreamErrorKind
+from gateway.upstream.failures import upstream_error
+
+P = TypeVar("P", bound=asyncio.Protocol)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One base URL of an upstream, taken apart once."""
+
+    url: str
+    host: str
+    port: int
+    tls: bool
+
+
+def parse_target(url: str) -> Target:
+    """Takes `http://host[:port]` or `https://...`. Raises ValueError for anything else."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
+        raise ValueError(f"not a base URL of an upstream: {url!r}")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ValueError(f"a base URL has no path: {url!r}")
+    tls = parts.scheme == "https"
+    return Target(url, parts.hostname, parts.port or (443 if tls else 80), tls)
+
+
+def default_ssl_context() -> ssl.SSLContext:
+    """Verification of certificate and name on, HTTP/1.1 alone offered."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+async def open_connection(
+    target: Target, make: Callable[[], P], *, context: ssl.SSLContext | None, limit: float | None, total_deadline: float
+) -> P:
+    """Resolves the name, connects, shakes hands. `limit`: seconds for all of it. Leaves nothing open when it fails."""
+    loop = asyncio.get_running_loop()
+    deadline = inf if limit is None else loop.time() + limit
+    when = min(deadline, total_deadline)
+    try:
+        async with asyncio.timeout_at(None if when == inf else when):
+            _, protocol = await loop.create_connection(
+                make, target.host, target.port, ssl=context, server_hostname=target.host if context else None
+            )
+    except TimeoutError as error:
+        late = loop.time() >= total_deadline
+        kind = UpstreamErrorKind.TOTAL_TIMEOUT if late else UpstreamErrorKind.CONNECT_TIMEOUT
+        raise upstream_error(kind, sent=False) from error
+    except OSError as error:
+        raise upstream_error(_kind(error, tls=target.tls), sent=False) from error
+    return protocol
+
+
+def _kind(error: OSError, *, tls: bool) -> UpstreamErrorKind:
+    if isinstance(error, socket.gaierror):
+        return UpstreamErrorKind.NAME
+    if isinstance(error, ssl.SSLError) or (tls and isinstance(error, ConnectionResetError | ConnectionAbortedError)):
+        return UpstreamErrorKind.TLS
+    return UpstreamErrorKind.REFUSED

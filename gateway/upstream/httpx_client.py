@@ -1,0 +1,173 @@
+"""An `UpstreamClient` over bare httpx transports: HTTP/2, and whatever else httpx does. Never `httpx.AsyncClient`,
+which keeps cookies, adds headers and rewrites paths. Many times the cost of `Http1Client` under load.
+
+What it does differently, because httpx (httpcore, h11, h2) does:
+
+| | http1 | httpx |
+|---|---|---|
+| an early reply to an unfinished upload | returned as it arrives | after the upload, or when a write fails |
+| `admit` refuses | the connection goes back to the pool | an HTTP/1.1 connection is closed |
+| `read_nowait` | what has arrived | None until the end is known |
+| `idle` | while the caller waits for a piece, to within 50 ms | per read of the socket |
+| an idle connection that the upstream closes | dropped at once | dropped when the pool is next used |
+| idle connections that grow old | closed by the sweep | closed when the pool is next used |
+| which idle connection is taken | the last used | the first opened |
+| obs-fold, bare LF in a head, `Content-Length: 2, 2` | MALFORMED | taken; the value unfolded |
+| a head over 64 KiB | MALFORMED as it arrives | MALFORMED once read; h11 stops at 100 KiB |
+| interim replies | ten at most | any number, within `first_byte` |
+| names of methods | as given | in upper case |
+| `aclose` with replies in use | idle connections close now | they close with the last reply in use |
+| HTTP/2 | no | over TLS by ALPN; a stream that is reset is CLOSED or TRUNCATED |
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Iterator, Sequence
+
+import httpx
+
+from gateway.errors import UpstreamError, UpstreamErrorKind
+from gateway.upstream.api import Headers, OutboundRequest, PoolLimits, Timeouts, UpstreamResponse
+from gateway.upstream.connect import parse_target
+from gateway.upstream.failures import CONNECTING
+from gateway.upstream.httpx_attempt import Attempt
+from gateway.upstream.httpx_errors import kind_of
+from gateway.upstream.httpx_reply import HttpxReply
+from gateway.upstream.reply_parser import MalformedReplyError
+from gateway.upstream.request_head import checked_head, framing
+
+
+class HttpxClient:
+    """One upstream. `targets` are its base URLs, taken in turn, each with a transport of its own.
+
+    make_transport: called once for each target; by default an `httpx.AsyncHTTPTransport` with `limits`, no retries,
+    HTTP/2 where the target offers it (`http2`), and `ssl_context` or verification by the system's certificates.
+    """
+
+    def __init__(
+        self,
+        targets: Sequence[str],
+        *,
+        name: str = "upstream",
+        timeouts: Timeouts | None = None,
+        limits: PoolLimits | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        http2: bool = True,
+        make_transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+    ) -> None:
+        self.name = name
+        self.targets = tuple(parse_target(url).url for url in targets)
+        if not self.targets:
+            raise ValueError("an upstream has at least one target")
+        verify = ssl_context or ssl.create_default_context()
+        pool = limits or PoolLimits()
+
+        def make() -> httpx.AsyncBaseTransport:
+            return httpx.AsyncHTTPTransport(verify=verify, trust_env=False, http2=http2, limits=_limits(pool))
+
+        self._timeouts = timeouts or Timeouts()
+        self._transports = [(httpx.URL(url), (make_transport or make)()) for url in self.targets]
+        self._turn = 0
+        self._closing = False
+        self.in_flight = 0
+
+    @property
+    def idle(self) -> int:
+        pools = [getattr(transport, "_pool", None) for _, transport in self._transports]
+        return sum(connection.is_idle() for pool in pools for connection in getattr(pool, "connections", ()))
+
+    async def send(self, request: OutboundRequest) -> UpstreamResponse:
+        checked_head(request)
+        field = framing(request)
+        headers = [*request.headers, field] if field else request.headers
+        total = self._timeouts.total
+        total_deadline = None if total is None else asyncio.get_running_loop().time() + total
+        self.in_flight += 1
+        try:
+            return await self._send_to_one(request, headers, total_deadline)
+        except BaseException:
+            await self._leave()
+            raise
+
+    async def aclose(self) -> None:
+        self._closing = True
+        if not self.in_flight:
+            await self._close_transports()
+
+    async def _leave(self) -> None:
+        self.in_flight -= 1
+        if self._closing and not self.in_flight:
+            await self._close_transports()
+
+    async def _close_transports(self) -> None:
+        for _, transport in self._transports:
+            await transport.aclose()
+
+    def _in_turn(self) -> Iterator[tuple[httpx.URL, httpx.AsyncBaseTransport]]:
+        self._turn = (self._turn + 1) % len(self._transports)
+        return iter(self._transports[self._turn :] + self._transports[: self._turn])
+
+    async def _send_to_one(self, request: OutboundRequest, headers: Headers, total: float | None) -> UpstreamResponse:
+        """To the first target, in turn, that takes a connection."""
+        failure: UpstreamError | None = None
+        for url, transport in self._in_turn():
+            traced = isinstance(transport, httpx.AsyncHTTPTransport)
+            attempt = Attempt(request, self._timeouts.first_byte, traced=traced)
+            outbound = self._request(url, request, headers, attempt)
+            try:
+                return await self._attempt(transport, outbound, attempt, total)
+            except UpstreamError as error:
+                if error.kind not in CONNECTING:
+                    raise
+                failure = error
+        if failure is None:
+            raise AssertionError("no targets")
+        raise failure
+
+    def _request(self, url: httpx.URL, request: OutboundRequest, headers: Headers, attempt: Attempt) -> httpx.Request:
+        limits = self._timeouts
+        timeout = {"connect": limits.connect, "pool": limits.connect, "write": limits.idle, "read": limits.first_byte}
+        extensions = {"target": request.target, "timeout": timeout, "trace": attempt.trace}
+        method = request.method.decode("ascii")
+        return httpx.Request(method, url, headers=headers, stream=attempt.body, extensions=extensions)
+
+    async def _attempt(
+        self, transport: httpx.AsyncBaseTransport, request: httpx.Request, attempt: Attempt, total: float | None
+    ) -> UpstreamResponse:
+        if not attempt.traced:
+            attempt.admit()
+            attempt.sent = True
+        scope = asyncio.timeout_at(total)
+        attempt.scope = scope
+        try:
+            async with scope:
+                response = await transport.handle_async_request(request)
+        except TimeoutError as error:
+            if not scope.expired():
+                raise  # the body's own
+            late = total is not None and asyncio.get_running_loop().time() >= total
+            kind = UpstreamErrorKind.TOTAL_TIMEOUT if late else UpstreamErrorKind.FIRST_BYTE_TIMEOUT
+            raise attempt.error(kind) from error
+        except httpx.LocalProtocolError as error:
+            raise ValueError("httpx refuses to send this request") from error
+        except httpx.TransportError as error:
+            raise attempt.error(kind_of(error, in_body=False, in_handshake=attempt.in_handshake)) from error
+        finally:
+            await attempt.body.aclose()
+        request.extensions["timeout"]["read"] = self._timeouts.idle
+        return await self._reply(response, attempt, total)
+
+    async def _reply(self, response: httpx.Response, attempt: Attempt, total: float | None) -> UpstreamResponse:
+        try:
+            return HttpxReply(response, total_deadline=total, reused=attempt.reused, on_closed=self._leave)
+        except MalformedReplyError as error:
+            await response.aclose()
+            raise attempt.error(UpstreamErrorKind.MALFORMED, str(error)) from error
+
+
+def _limits(limits: PoolLimits) -> httpx.Limits:
+    return httpx.Limits(
+        max_connections=limits.max_connections,
+        max_keepalive_connections=limits.max_idle,
+        keepalive_expiry=limits.idle_seconds,
+    )

@@ -1,0 +1,190 @@
+"""The connections to one target: a stack of idle ones, the busy ones, and a queue of those who wait for one.
+
+Rules (`size` is idle + busy + being opened, and never exceeds `max_connections`):
+
+1.  The last one used is the first one taken, so that the others grow old and are closed.
+2.  One that is given back goes to the first waiter, else on the stack, else (stack full, or closing) it is cut.
+3.  A place that falls free goes to the first waiter, who then opens a connection in it.
+4.  Who is handed a connection or a place and cannot use it any more (cancelled) passes it on.
+5.  A connection leaves the pool the moment it is cut or lost (`forget`), wherever it was.
+"""
+
+import asyncio
+import ssl
+from collections import deque
+from math import inf
+
+from gateway.errors import UpstreamErrorKind
+from gateway.upstream.api import PoolLimits
+from gateway.upstream.connect import Target, open_connection
+from gateway.upstream.connection import Connection
+from gateway.upstream.failures import upstream_error
+
+TRUSTED_SECONDS = 0.01
+"""After so long on the stack, a connection is asked whether it is still silent before it is used."""
+
+
+class Pool:
+    """Called by the client, from one event loop. What `take` and `acquire` return is the caller's: it ends in
+    `Connection.release` or `Connection.abort`.
+    """
+
+    __slots__ = ("_context", "_limits", "_name", "_waiters", "busy", "closing", "idle", "opening", "target")
+
+    def __init__(self, target: Target, limits: PoolLimits, context: ssl.SSLContext | None, *, name: str) -> None:
+        self.target = target
+        self._name = name
+        self.idle: list[Connection] = []
+        self.busy: set[Connection] = set()
+        self.opening = 0
+        self.closing = False
+        self._limits = limits
+        self._context = context
+        self._waiters: deque[asyncio.Future[Connection | None]] = deque()
+
+    @property
+    def size(self) -> int:
+        return len(self.idle) + len(self.busy) + self.opening
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiters)
+
+    @property
+    def is_full(self) -> bool:
+        return self.size >= self._limits.max_connections
+
+    def take(self, now: float) -> Connection | None:
+        """An idle connection, if there is one. `now`: the loop's time."""
+        while self.idle:
+            connection = self.idle.pop()
+            if now - connection.idle_since < TRUSTED_SECONDS or connection.is_silent():
+                self.busy.add(connection)
+                return connection
+            connection.abort()
+        return None
+
+    async def acquire(self, *, limit: float | None, total_deadline: float) -> Connection:
+        """A connection, opened or waited for, `limit` seconds for each. Raises UpstreamError with `sent` False."""
+        loop = asyncio.get_running_loop()
+        wait_until = min(inf if limit is None else loop.time() + limit, total_deadline)
+        connection = self.take(loop.time())
+        waited = False
+        while connection is None or connection.closed:
+            if not self.is_full:
+                self.opening += 1
+            else:
+                connection = await self._wait(wait_until, total_deadline, first=waited)
+                waited = True
+                if connection is not None:
+                    continue
+            connection = await self._open(limit, total_deadline)
+        return connection
+
+    async def _open(self, limit: float | None, total_deadline: float) -> Connection:
+        """In a place that is already counted in `opening`."""
+        try:
+            connection = await open_connection(
+                self.target, self._make, context=self._context, limit=limit, total_deadline=total_deadline
+            )
+        except BaseException:
+            self.opening -= 1
+            self._grant()
+            raise
+        self.opening -= 1
+        if connection.closed:
+            self._grant()
+            raise upstream_error(UpstreamErrorKind.REFUSED, sent=False)
+        self.busy.add(connection)
+        return connection
+
+    def _make(self) -> Connection:
+        return Connection(self, self._name)
+
+    async def _wait(self, until: float, total_deadline: float, *, first: bool) -> Connection | None:
+        """A connection handed over, or None for a place to open one in."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Connection | None] = loop.create_future()
+        kind = UpstreamErrorKind.TOTAL_TIMEOUT if until >= total_deadline else UpstreamErrorKind.POOL_TIMEOUT
+        timer = None if until == inf else loop.call_at(until, _expire, waiter, kind)
+        if first:
+            self._waiters.appendleft(waiter)
+        else:
+            self._waiters.append(waiter)
+        try:
+            return await waiter
+        except BaseException:
+            self._pass_on(waiter)
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _pass_on(self, waiter: "asyncio.Future[Connection | None]") -> None:
+        if waiter in self._waiters:
+            self._waiters.remove(waiter)
+        if waiter.cancelled() or waiter.exception() is not None:
+            return
+        connection = waiter.result()
+        if connection is None:
+            self.opening -= 1
+            self._grant()
+        elif not connection.closed:
+            self.release(connection)
+
+    def _next_waiter(self) -> "asyncio.Future[Connection | None] | None":
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                return waiter
+        return None
+
+    def _grant(self) -> None:
+        if self._waiters and not self.is_full:
+            waiter = self._next_waiter()
+            if waiter is not None:
+                self.opening += 1
+                waiter.set_result(None)
+
+    def release(self, connection: Connection) -> None:
+        """Takes a connection back that is fit for another request."""
+        connection.reused = True
+        if self._waiters:
+            waiter = self._next_waiter()
+            if waiter is not None:
+                waiter.set_result(connection)
+                return
+        self.busy.discard(connection)
+        if self.closing or len(self.idle) >= self._limits.max_idle:
+            connection.abort()
+        else:
+            connection.idle_since = asyncio.get_running_loop().time()
+            self.idle.append(connection)
+
+    def forget(self, connection: Connection) -> None:
+        """The connection is gone."""
+        if connection in self.busy:
+            self.busy.remove(connection)
+        elif connection in self.idle:
+            self.idle.remove(connection)
+        self._grant()
+
+    def sweep(self, now: float) -> None:
+        """Closes what has been idle for too long, and lets busy ones look at their deadlines."""
+        oldest = now - self._limits.idle_seconds
+        while self.idle and self.idle[0].idle_since <= oldest:
+            self.idle[0].abort()
+        for connection in tuple(self.busy):
+            if connection.exchange is not None:
+                connection.exchange.check_deadlines(now)
+
+    def close(self) -> None:
+        """Closes idle connections now; busy ones when they are given back."""
+        self.closing = True
+        for connection in tuple(self.idle):
+            connection.abort()
+
+
+def _expire(waiter: "asyncio.Future[Connection | None]", kind: UpstreamErrorKind) -> None:
+    if not waiter.done():
+        waiter.set_exception(upstream_error(kind, sent=False))

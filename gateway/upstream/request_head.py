@@ -1,0 +1,48 @@
+"""A request as bytes: the head with its framing, and nothing in it that could become a second request."""
+
+from gateway.upstream.api import BodyLengthError, OutboundRequest
+
+_NEEDS_LENGTH = frozenset({b"POST", b"PUT", b"PATCH"})
+
+
+def encode_head(request: OutboundRequest) -> bytes:
+    """The request's head, followed by its body where that is complete bytes: what one write sends.
+
+    Raises what `checked_head` and `framing` raise.
+    """
+    head = checked_head(request)
+    name, value = framing(request) or (b"", b"")
+    body = request.body if isinstance(request.body, bytes) else b""
+    if not name:
+        return b"".join((head, b"\r\n\r\n", body))
+    return b"".join((head, b"\r\n", name, b": ", value, b"\r\n\r\n", body))
+
+
+def checked_head(request: OutboundRequest) -> bytes:
+    """The request line and the headers as given. Raises ValueError if a part holds CR, LF or NUL, the request line a
+    space too many, or the headers framing of their own: the caller made a request that must not be sent.
+    """
+    lines = [b"%b %b HTTP/1.1" % (request.method, request.target)]
+    lines += [b": ".join(header) for header in request.headers]
+    head = b"\r\n".join(lines)
+    breaks = len(request.headers)
+    if head.count(b"\n") != breaks or head.count(b"\r") != breaks or lines[0].count(b" ") != 2 or b"\0" in head:
+        raise ValueError("a part of the request's head holds a byte that must not be there")
+    if b"\r\ncontent-length:" in head or b"\r\ntransfer-encoding:" in head:
+        raise ValueError("the request's headers hold framing, which is the client's to add")
+    return head
+
+
+def framing(request: OutboundRequest) -> tuple[bytes, bytes] | None:
+    """The framing header (RFC 9112 section 6, RFC 9110 section 8.6). Raises BodyLengthError if a complete body is not
+    as long as declared.
+    """
+    body, length = request.body, request.content_length
+    if body is None or isinstance(body, bytes):
+        size = len(body or b"")
+        if length is not None and length != size:
+            raise BodyLengthError("the body is not as long as declared")
+        if body is None and length is None and request.method not in _NEEDS_LENGTH:
+            return None
+        return b"content-length", b"%d" % size
+    return (b"transfer-encoding", b"chunked") if length is None else (b"content-length", b"%d" % length)

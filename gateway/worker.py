@@ -1,0 +1,230 @@
+"""A worker process: the composition root of the data plane.
+
+It loads the accepted copy of routes.yaml, follows the flags, serves clients on the shared socket, and tells the control
+process over a private socket what it holds. It drains on SIGTERM, and when its supervisor dies.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Mapping
+
+import structlog
+import uvloop
+
+from gateway import __version__
+from gateway.edge import EdgeServer, edge_config
+from gateway.flags.registry import HeldFlag, WorkerRegistry
+from gateway.flags.stored import FlagStoreError
+from gateway.follower import FlagFollower
+from gateway.inner import InnerServer, Question
+from gateway.lifeline import Lifeline
+from gateway.proxy import Proxy
+from gateway.recorder import Recorder
+from gateway.reload import LOOK_SECONDS, FileWatch, read_accepted
+from gateway.report import UpstreamState, WorkerState
+from gateway.rules.explain import explain
+from gateway.rules.plan import Plan, compile_plan
+from gateway.rules.policy import FeaturePolicy
+from gateway.settings import Process, this_process
+from gateway.tasks import Tasks
+from gateway.telemetry import counterfile, logs
+from gateway.telemetry.metrics import RequestMetrics
+from gateway.upstream.api import UpstreamClient
+from gateway.upstream.registry import Upstreams
+
+SIGN_OFF_SECONDS = 0.5
+FIRST_READ_SECONDS = 1.0
+"""How long a starting worker waits for the flags before it serves by the snapshot."""
+
+log = structlog.get_logger("worker")
+
+
+class Worker:
+    """What this process holds. `Proxy` reads `plan`, `policies` and `clients` afresh for each request."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.settings = process.settings
+        self.tasks = Tasks()
+        self.started = time.time()
+        self.upstreams = Upstreams()
+        self._watch = FileWatch(self.settings.accepted_file)
+        self.plan = self._first_plan()
+        self.flags = FlagFollower(
+            process=process, routes=self.plan.routes, on_policies=self._policies_changed, tasks=self.tasks
+        )
+        url = self.settings.redis_url
+        self.identity = f"{process.gateway_id}:{process.slot}:{os.getpid()}"
+        self.registry = (
+            WorkerRegistry(url=url, namespace=self.settings.namespace, worker=self.identity) if url else None
+        )
+        self.metrics = RequestMetrics()
+        self.proxy = Proxy(self, Recorder(self.metrics))
+        self.server = EdgeServer(edge_config(self.proxy))
+        self.lifeline = Lifeline(process.lifeline_fd)
+
+    @property
+    def policies(self) -> Mapping[str, FeaturePolicy]:
+        """What applies to each feature now."""
+        return self.flags.policies
+
+    @property
+    def clients(self) -> Mapping[str, UpstreamClient]:
+        """The upstream clients of the plan in force."""
+        return self.upstreams.clients
+
+    # -- routes.yaml
+
+    def _first_plan(self) -> Plan:
+        self._watch.take()
+        accepted = read_accepted(self.settings.accepted_file)
+        if accepted is None:
+            raise ValueError(f"{self.settings.accepted_file} is missing; the supervisor writes it at start")
+        self.upstreams.apply(accepted.routes.upstreams)
+        return compile_plan(accepted.routes, accepted.sha256)
+
+    async def _follow_routes(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if self._watch.look() is not None:
+                await self._reload()
+
+    async def _reload(self) -> None:
+        """Compiles the new plan beside the requests, then swaps it whole. A damaged copy changes nothing."""
+        try:
+            accepted = await asyncio.to_thread(read_accepted, self.settings.accepted_file)
+            plan = await asyncio.to_thread(compile_plan, accepted.routes, accepted.sha256) if accepted else None
+        except ValueError as error:
+            log.error("the accepted copy of routes.yaml cannot be used; nothing changes", fault=str(error))
+            return
+        if plan is None or plan.sha256 == self.plan.sha256:
+            return
+        retired = self.upstreams.apply(plan.routes.upstreams)
+        self.plan = plan
+        self.flags.routes_changed(plan.routes)
+        log.info("routes.yaml in force", config_sha256=plan.sha256[:12])
+        for client in retired:
+            self.tasks.start(client.aclose(), name="retire-upstream")
+
+    # -- flags
+
+    def _policies_changed(self, killed: frozenset[str]) -> None:
+        """Called in the loop, right after the policies were swapped. A kill's grace begins for new's streams."""
+        self._tell_other_machines()
+        loop = asyncio.get_running_loop()
+        for feature in killed:
+            loop.call_later(self.plan.routes.kill_grace_seconds, self._cut_if_still_killed, feature)
+
+    def _tell_other_machines(self) -> None:
+        if self.registry is not None:
+            held = {
+                name: HeldFlag(policy.killed, policy.basis_points, policy.rev) for name, policy in self.policies.items()
+            }
+            self.registry.report(features=held, config_sha=self.plan.sha256)
+
+    def _cut_if_still_killed(self, feature: str) -> None:
+        policy = self.policies.get(feature)
+        if policy is None or policy.killed:
+            self.proxy.cut_streams(feature)
+
+    # -- what the control process asks
+
+    def state(self) -> WorkerState:
+        """For `inner`."""
+        in_flight: dict[str, dict[str, int]] = {}
+        for (feature, side), number in self.metrics.in_flight.items():
+            in_flight.setdefault(feature, {})[side.value] = number
+        return WorkerState(
+            slot=self.process.slot,
+            pid=os.getpid(),
+            version=__version__,
+            started=self.started,
+            draining=self.lifeline.stopping,
+            config_sha256=self.plan.sha256,
+            store=self.flags.store_state(),
+            features=self.flags.feature_states(),
+            in_flight=in_flight,
+            upstreams={
+                name: UpstreamState(targets=client.targets, in_flight=client.in_flight, idle=client.idle)
+                for name, client in self.clients.items()
+            },
+        )
+
+    def explain(self, question: Question) -> dict[str, object]:
+        """For `inner`: with what this worker holds now, and by the functions that serve requests."""
+        return explain(
+            self.plan,
+            self.policies,
+            method=question.method,
+            url=question.url,
+            headers=question.headers,
+            client_ip=question.client_ip,
+        )
+
+    # -- life
+
+    async def run(self) -> None:
+        """Serves until told to stop, then drains. Returns when nothing is left."""
+        self.lifeline.install()
+        await self.flags.start(first_read_seconds=FIRST_READ_SECONDS)
+        inner = InnerServer(self, self.process.socket_path(self.process.slot))
+        await inner.start()
+        listener = socket.socket(fileno=self.process.listen_fd)
+        listener.setblocking(False)
+        await self.server.begin([listener])
+        self.tasks.start(self._follow_routes(), name="follow-routes")
+        if self.registry is not None:
+            self._tell_other_machines()
+            self.tasks.start(self.registry.run(), name="tell-other-machines")
+        log.info("serving", config_sha256=self.plan.sha256[:12])
+        await self.lifeline.stopped.wait()
+        await self._drain()
+        await self.flags.stop()
+        await inner.stop()
+        await self.tasks.stop()
+        await self._sign_off()
+        for client in self.clients.values():
+            await client.aclose()
+
+    async def _sign_off(self) -> None:
+        """A worker that ends in good order is not waited for; one that cannot say so is forgotten after a while."""
+        if self.registry is None:
+            return
+        try:
+            await asyncio.wait_for(self.registry.remove(self.identity), SIGN_OFF_SECONDS)
+        except (FlagStoreError, TimeoutError):
+            log.debug("could not sign off in Redis")
+        await self.registry.aclose()
+
+    async def _drain(self) -> None:
+        routes = self.plan.routes
+        log.info("draining", delay_seconds=routes.drain_delay_seconds, timeout_seconds=routes.drain_timeout_seconds)
+        self.server.announce_drain()
+        if not self.lifeline.hurry:
+            await self.lifeline.sleep(routes.drain_delay_seconds)
+        cut = 0
+        if not self.lifeline.at_once.is_set():
+            drain = self.tasks.start(self.server.drain(routes.drain_timeout_seconds), name="drain")
+            await self.lifeline.first_of(drain)
+            cut = drain.result() if drain.done() and not drain.cancelled() else self.server.cut()
+        else:
+            cut = self.server.cut()
+        log.info("stopped", requests_cut=cut)
+
+
+def main() -> None:
+    """`python -m gateway.worker`, started by the supervisor."""
+    process = this_process()
+    logs.configure(process="worker", slot=process.slot)
+    counterfile.use_slot_files()
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvloop.run(Worker(process).run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""All settings of the application, read from the environment."""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+SIDE = "legacy"
+
+ACCESS_TOKEN_SECONDS = 900
+REFRESH_TOKEN_SECONDS = 30 * 24 * 3600
+PASSWORD_MIN_LENGTH = 8
+MAX_BODY_BYTES = 64 * 1024
+
+
+class ConfigError(Exception):
+    """The service cannot start; the text is for the operator and never holds a secret."""
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+class Config(BaseModel):
+    """Each field is the environment variable of the same name in capitals; an empty variable counts as unset."""
+
+    model_config = ConfigDict(frozen=True)
+
+    database_url: str = "sqlite:///./.run/app.db"
+    jwt_secret: SecretStr
+    environment: Literal["development", "test", "staging", "production"] = "development"
+    cors_origins: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
+    argon2_time_cost: int = Field(default=3, ge=1)
+    argon2_memory_kib: int = Field(default=65_536, ge=32)
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        """RFC 7518, 3.2."""
+        if len(value.get_secret_value().encode()) < 32:
+            raise ValueError("too short: 32 bytes or more are needed")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _plain_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if "*" in origin:
+                raise ValueError(f"{origin!r} is a pattern, and patterns do not work: list each origin in full")
+            parts = urlsplit(origin)
+            if parts.scheme not in {"http", "https"} or not re.fullmatch(r"[\w.\-\[\]:]+", parts.netloc):
+                raise ValueError(f"{origin!r} is not an origin: write it like https://app.example.com")
+            if origin != f"{parts.scheme}://{parts.netloc}":
+                raise ValueError(f"{origin!r} is not an origin: write it like https://app.example.com, no path")
+        return origins
+
+
+def load_config(environ: Mapping[str, str] = os.environ) -> Config:
+    """Raises ConfigError, which names every fault at once."""
+    given = {name: environ[name.upper()] for name in Config.model_fields if environ.get(name.upper())}
+    try:
+        return Config.model_validate(given)
+    except ValidationError as error:
+        raise ConfigError("; ".join(_in_words(str(f["loc"][0]), f["type"], f["msg"]) for f in error.errors())) from None
+
+
+def _in_words(field: str, kind: str, message: str) -> str:
+    name = field.upper()
+    if kind == "missing":
+        return f"{name} is missing: set it to the signing key that both sides share, 32 bytes or more"
+    return f"{name}: {message.removeprefix('Value error, ')}"

@@ -1,0 +1,9 @@
+"""The tables, one module each; imported together so that foreign keys between them resolve."""
+
+from legacy_backend.models.base import Base
+from legacy_backend.models.refresh_token import RefreshToken
+from legacy_backend.models.resume import Resume
+from legacy_backend.models.session import Session
+from legacy_backend.models.user import User
+
+__all__ = ["Base", "RefreshToken", "Resume", "Session", "User"]

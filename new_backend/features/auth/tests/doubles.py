@@ -1,0 +1,35 @@
+"""Stand-ins for what a test of the service must steer: time, and the slow hash."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from new_backend.features.auth.models import User
+
+MakeUser = Callable[..., User]
+
+
+class Clock:
+    """Time that moves when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class PlainPasswords:
+    """Stands in for argon2, and remembers what was verified."""
+
+    def __init__(self) -> None:
+        self.verified: list[str] = []
+
+    async def hash(self, password: str) -> str:
+        return f"hash of {password}"
+
+    async def verify(self, password_hash: str, password: str) -> bool:
+        self.verified.append(password_hash)
+        return password_hash == f"hash of {password}"

@@ -1,0 +1,65 @@
+"""Where the sample stack keeps its files and which ports it takes."""
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_LEGACY_PORT = 9001
+DEFAULT_NEW_PORT = 9002
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Ports are on loopback. `home` holds the database, the logs and the gateway's state; it is kept between runs."""
+
+    home: Path
+    routes: Path
+    port: int = 8000
+    admin_port: int = 8001
+    redis_port: int = 6390
+    legacy_port: int = DEFAULT_LEGACY_PORT
+    new_port: int = DEFAULT_NEW_PORT
+    workers: int = 2
+
+    @property
+    def ports(self) -> dict[str, tuple[int, str]]:
+        """What each port is for, and the option that moves it."""
+        return {
+            "gateway": (self.port, "--port"),
+            "gateway's admin": (self.admin_port, "--admin-port"),
+            "embedded Valkey": (self.redis_port, "--redis-port"),
+            "legacy backend": (self.legacy_port, "--legacy-port"),
+            "new backend": (self.new_port, "--new-port"),
+        }
+
+    @property
+    def logs(self) -> Path:
+        """One file for each process."""
+        return self.home / "logs"
+
+    def environment(self) -> dict[str, str]:
+        """What both services share: the database and the signing key, so that a session moves between them."""
+        return {
+            **os.environ,
+            "DATABASE_URL": os.environ.get("DATABASE_URL", f"sqlite:///{self.home / 'app.db'}"),
+            "JWT_SECRET": self._secret(),
+        }
+
+    def _secret(self) -> str:
+        """Made at the first run and kept, so that sessions outlive a restart."""
+        path = self.home / "jwt-secret"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(32))
+        return path.read_text().strip()
+
+    def routes_file(self) -> Path:
+        """The shipped routes.yaml, or a copy with the ports changed where other ones were asked for."""
+        if (self.legacy_port, self.new_port) == (DEFAULT_LEGACY_PORT, DEFAULT_NEW_PORT):
+            return self.routes
+        text = self.routes.read_text()
+        text = text.replace(f":{DEFAULT_LEGACY_PORT}", f":{self.legacy_port}")
+        copy = self.home / "routes.yaml"
+        copy.write_text(text.replace(f":{DEFAULT_NEW_PORT}", f":{self.new_port}"))
+        return copy
