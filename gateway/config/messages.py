@@ -62,6 +62,8 @@ def _wrong_type(loc: Loc, kind: str, value: Any, message: str) -> tuple[str, str
         return _bad_name(loc) if loc[-1] != "flag" else (
             f"{_show(value)} is no name of an environment variable", "use letters, digits and _, e.g. USE_NEW_AUTH"
         )  # fmt: skip
+    if kind == "int_from_float":
+        return f"{_show(value)} is not a whole number", "write digits without a point"
     if kind in ("tuple_type", "list_type"):
         return f"is {_noun(value)}, not a list", f"write [{value}]" if isinstance(value, str) else "write a list"
     if kind in ("model_type", "dict_type", "model_attributes_type"):

@@ -109,8 +109,8 @@ class Document:
 
     def _syntax(self, text: str, error: yaml.MarkedYAMLError) -> None:
         mark = error.problem_mark or error.context_mark
-        line, column = (mark.line, mark.column) if mark is not None else (0, 0)
-        problem, remedy = _explain_syntax(text.split("\n")[line][column:] if text else "", error)
+        line, column, index = (mark.line, mark.column, mark.index) if mark is not None else (0, 0, 0)
+        problem, remedy = _explain_syntax(text[index : index + 8], error)
         self._whole(line + 1, column + 1, problem, remedy)
 
     def _read_root(self) -> None:
@@ -245,5 +245,7 @@ def _explain_syntax(rest: str, error: yaml.MarkedYAMLError) -> tuple[str, str]:
         return "an alias names no anchor", 'define it before with &name, or put a value that begins with "*" in quotes'
     if "unexpected end of stream" in problem:
         return "the file ends inside a quoted text", "close the quotes"
+    if rest.startswith("{"):
+        return 'a "{" stands inside a value', 'put a value with braces in quotes, e.g. path: "/users/{id}"'
     context = f" {error.context}" if error.context else ""
     return f"not YAML: {problem}{context}", "check indents, brackets and quotes on this line and the one before"

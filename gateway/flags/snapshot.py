@@ -46,8 +46,8 @@ class SnapshotFile:
         self.problem = None
         return known
 
-    def save(self, known: Known) -> None:
-        """Replaces the file whole: written beside it, forced to disk, then renamed."""
+    def save(self, known: Known) -> bool:
+        """Replaces the file whole: written beside it, forced to disk, then renamed. False when that failed."""
         temporary: str | None = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,8 +61,9 @@ class SnapshotFile:
             self._tell(f"cannot be written: {error.strerror or error}")
             if temporary is not None:
                 Path(temporary).unlink(missing_ok=True)
-            return
+            return False
         self.problem = None
+        return True
 
     def _tell(self, what: str) -> None:
         problem = f"{self.path} {what}"

@@ -32,10 +32,10 @@ OnChange = Callable[[Known, tuple[Event, ...]], None]
 
 
 class SnapshotStore(Protocol):
-    """Where the last known flags outlive a process. Neither method raises."""
+    """Where the last known flags outlive a process. Neither method raises; `save` says whether it is done."""
 
     def load(self) -> Known | None: ...
-    def save(self, known: Known) -> None: ...
+    def save(self, known: Known) -> bool: ...
 
 
 class FlagWatcher:
@@ -256,11 +256,12 @@ class FlagWatcher:
         while True:
             await self._unsaved.wait()
             self._unsaved.clear()
-            await asyncio.to_thread(self._save)
+            if not await asyncio.to_thread(self._save):
+                self._unsaved.set()  # the disk may have room again by then
+                await asyncio.sleep(self._reread_seconds)
 
-    def _save(self) -> None:
-        if self._snapshot is not None and self.known is not None:
-            self._snapshot.save(self.known)
+    def _save(self) -> bool:
+        return self._snapshot is None or self.known is None or self._snapshot.save(self.known)
 
 
 def _first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -191,7 +191,8 @@ class FlagWriter:
                 continue
             except STORE_ERRORS as error:
                 raise FlagStoreError(_failure_words(error, kill=order.kill)) from error
-        raise await self._conflict(order.feature, "changed at the same moment")
+        now = (await self.read(order.feature)).words()
+        raise await self._conflict(order.feature, f"changed at the same moment and now says {now or 'nothing'}")
 
     async def _try(self, order: _Order, edit: Callable[[StoredFlag], _Edit]) -> Written:
         async with self._redis.pipeline() as pipe:

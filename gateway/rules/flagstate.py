@@ -228,8 +228,8 @@ def _still_unreadable(old: FeatureFlags, now: FeatureReading, fields: FlagFields
     good = set[str]()
     if now.flag is not WRONG_TYPE and (instructed or (now.flag and _written(old.seen, now.flag, fields))):
         good |= {PERCENT, ENABLED} - fields.bad
-    for part, entries in ((ALLOW, now.allow), (DENY, now.deny)):
-        if entries is not WRONG_TYPE and (instructed or entries):
+    for part, entries, seen in ((ALLOW, now.allow, old.seen.allow), (DENY, now.deny, old.seen.deny)):
+        if entries is not WRONG_TYPE and (instructed or (entries and entries != seen)):
             good.add(part)
     return old.unreadable - good
 

@@ -175,12 +175,13 @@ class Table:
         segments = path.split(b"/", self._limit)
         if self._parameters:
             return self._walk_all(segments, method, headers)
-        node: _Node | None = self._root
-        found = [self._root.prefix]
+        node = self._root
+        found = [node.prefix]
         for segment in segments[1:]:
-            node = node.children.get(segment)
-            if node is None:
+            below = node.children.get(segment)
+            if below is None:
                 break
+            node = below
             if node.prefix is not None:
                 found.append(node.prefix)
         for group in reversed(found):

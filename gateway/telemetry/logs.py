@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 from functools import lru_cache
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import orjson
 import structlog
@@ -26,8 +26,6 @@ MAX_PATH = 1024
 _QUIET = ("httpx", "httpcore", "hpack", "asyncio")  # httpx logs whole URLs at info, query and all
 _OWN_LINES = ("uvicorn", "uvicorn.error", "uvicorn.access")
 
-_log = structlog.get_logger("flags")
-
 
 def configure(
     *,
@@ -37,7 +35,7 @@ def configure(
     slot: str | None = None,
     stream: BinaryIO | None = None,
 ) -> None:
-    """Sets structlog and the standard library's logging up for this process; a later call replaces an earlier one.
+    """Sets structlog and the standard library's logging up, once in a process: loggers keep what they first met.
 
     json: None means by the variable GATEWAY_LOG (`json` or `text`), else JSON unless the stream is a terminal.
     level: debug, info, warning or error; events below it cost next to nothing.
@@ -52,10 +50,29 @@ def configure(
     structlog.configure(
         processors=_processors(as_json=as_json, colors=terminal, constants=constants),
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.BytesLoggerFactory(out),
+        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", _Lossy(out))),
         cache_logger_on_first_use=True,
     )
     _adopt_standard_logging(number)
+
+
+class _Lossy:
+    """A stream that loses lines when they cannot be written (its reader is gone, the disk is full): a log that fails
+    must not fail the request that it tells of."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, line: bytes) -> int:
+        try:
+            written = self._stream.write(line)
+            self._stream.flush()
+        except (OSError, ValueError):
+            return 0
+        return written
+
+    def flush(self) -> None:
+        """Done with each line."""
 
 
 def _wants_json(*, terminal: bool) -> bool:
@@ -203,4 +220,5 @@ def feature_changed(feature: str, old: BasisPoints | None, new: BasisPoints, **w
     else:
         words = f"{implementation(feature, Side.NEW)} for {format_percent(new)} % of keys, OLD for the others"
     before = None if old is None else format_percent(old)
-    _log.info(words, feature=feature, percent=format_percent(new), percent_before=before, **why)
+    log = structlog.get_logger("flags")
+    log.info(words, feature=feature, percent=format_percent(new), percent_before=before, **why)

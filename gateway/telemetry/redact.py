@@ -74,7 +74,10 @@ class Redact:
         self._one_line = one_line
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        return {name: self._named(name, value, 0) for name, value in event.items()}
+        return {
+            name if name.isidentifier() else clean_text(name, one_line=True): self._named(name, value, 0)
+            for name, value in event.items()
+        }
 
     def _named(self, name: str, value: object, depth: int) -> object:
         if is_secret_name(name):

@@ -2,7 +2,7 @@
 
 Two implementations: `http1.Http1Client` (asyncio protocol on httptools, a LIFO pool per target: the default) and
 `httpx_client.HttpxClient` (any `httpx.AsyncBaseTransport`: HTTP/2 and whatever else httpx does). One test suite runs
-over both; a table in docs/life-of-a-request.md says what httpx cannot do.
+over both; the table in `httpx_client` says what httpx does otherwise.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -52,9 +52,10 @@ class OutboundRequest:
     target: the raw path and query as on the wire, e.g. b"/a%20b?c=1".
     headers: complete but for framing: contains `host`; never `content-length` or `transfer-encoding`, which the
         client adds from `content_length` and `body`.
-    body: None (no body), bytes (complete: sent with the head in one write), or an async iterator of non-empty chunks.
+    body: None (no body), bytes (complete: sent with the head in one write), or an async iterator of chunks, which is
+        closed (`aclose`, if it has one) when its sending ends; until the head is written it is left untouched.
     content_length: the declared length of an iterated body; None means chunked. Fewer or more bytes than declared
-        must never be sent as if complete: the connection is cut.
+        must never be sent as if complete: the connection is cut, with BodyLengthError.
     admit: called synchronously right before the head is written, each time, after any wait for a connection. May raise
         `DecisionChangedError`, which leaves the connection unused (back in the pool) and propagates.
     """
@@ -68,12 +69,14 @@ class OutboundRequest:
 
 
 class UpstreamResponse(Protocol):
-    """A reply whose head has arrived. `headers` still contain hop-by-hop fields except framing that was consumed."""
+    """A reply whose head has arrived. `headers` still contain hop-by-hop fields, but never `content-length` or
+    `transfer-encoding`: the framing is consumed, and `content_length` says what there was to say.
+    """
 
     status: int
     headers: Headers
     content_length: int | None
-    """The declared length of the body, where there is one (for HEAD and 304: what the header says)."""
+    """The declared length of the body, where there is one (for HEAD and 304: what the header says; None for 204)."""
 
     async def read(self) -> bytes:
         """The next piece of the body, b"" at its end. Raises UpstreamError TRUNCATED, IDLE_TIMEOUT, TOTAL_TIMEOUT,
@@ -103,7 +106,7 @@ class UpstreamClient(Protocol):
 
     @property
     def in_flight(self) -> int:
-        """Requests that hold a connection, open one or wait for one."""
+        """Requests between `send` and the end of `aclose`, those that wait for a connection too."""
         ...
 
     @property
@@ -117,8 +120,10 @@ class UpstreamClient(Protocol):
         An early reply to an unfinished upload returns as it arrives; the body goes on being sent beside it.
         Raises UpstreamError (kinds NAME, REFUSED, CONNECT_TIMEOUT, POOL_TIMEOUT, TLS, FIRST_BYTE_TIMEOUT,
         TOTAL_TIMEOUT, IDLE_TIMEOUT, CLOSED, MALFORMED) with `sent` and `reused` set truthfully, DecisionChangedError
-        from `admit`, and whatever the body iterator raised. Cancellation closes the connection. Never retries by
-        itself, except to another target of the same upstream when connecting to the first failed.
+        from `admit`, BodyLengthError and whatever the body iterator raised; ValueError, before anything is sent, for a
+        request that would not be one request on the wire (line breaks, framing of its own). Cancellation closes the
+        connection. Never retries by itself, except to another target of the same upstream when connecting to the first
+        failed.
         """
         ...
 

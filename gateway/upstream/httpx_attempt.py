@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
+import h11
 import httpx
 
 from gateway.errors import UpstreamError, UpstreamErrorKind
@@ -21,13 +22,14 @@ class Attempt:
     A transport that does not trace (a mock) tells nothing: `admit` is then asked before it is called.
     """
 
-    __slots__ = ("_first_byte", "_request", "body", "in_handshake", "opened", "scope", "sent", "traced")
+    __slots__ = ("_first_byte", "_h11", "_request", "body", "in_handshake", "opened", "scope", "sent", "traced")
 
     def __init__(self, request: OutboundRequest, first_byte: float | None, *, traced: bool) -> None:
         self.traced = traced
         self._request = request
         self._first_byte = first_byte
         self.scope: asyncio.Timeout | None = None
+        self._h11: h11.Connection | None = None
         self.opened = False
         self.sent = False
         self.in_handshake = False
@@ -42,6 +44,8 @@ class Attempt:
             self.opened = True
         elif step == "receive_response_headers.started":
             self.start_clock()
+        elif event == "http11.response_closed.started":
+            self._refuse_surplus()
         elif step.startswith("start_tls."):
             self.in_handshake = step != "start_tls.complete"
 
@@ -55,6 +59,21 @@ class Attempt:
             due = asyncio.get_running_loop().time() + self._first_byte
             total = self.scope.when()
             self.scope.reschedule(due if total is None else min(due, total))
+
+    def watch(self, response: httpx.Response) -> None:
+        """Remembers the parser of the connection that the reply came on. Raises AttributeError if httpcore or h11 are
+        not built as they were when this was written: better no reply than another request's.
+        """
+        if self.traced and response.extensions["http_version"].startswith(b"HTTP/1"):
+            stream: Any = response.stream
+            self._h11 = stream._httpcore_stream._stream._connection._h11_state  # noqa: SLF001 - no other way in
+
+    def _refuse_surplus(self) -> None:
+        """Called right before the connection goes back to httpcore's pool. h11 keeps what followed the reply and would
+        read it as the answer to the next request on this connection; a connection that has failed is closed instead.
+        """
+        if self._h11 is not None and self._h11.trailing_data[0]:
+            self._h11.send_failed()
 
     @property
     def reused(self) -> bool:

@@ -6,6 +6,7 @@ What it does differently, because httpx (httpcore, h11, h2) does:
 | | http1 | httpx |
 |---|---|---|
 | an early reply to an unfinished upload | returned as it arrives | after the upload, or when a write fails |
+| an early reply, then a reset | returned | often lost: CLOSED |
 | `admit` refuses | the connection goes back to the pool | an HTTP/1.1 connection is closed |
 | `read_nowait` | what has arrived | None until the end is known |
 | `idle` | while the caller waits for a piece, to within 50 ms | per read of the socket |
@@ -15,6 +16,7 @@ What it does differently, because httpx (httpcore, h11, h2) does:
 | obs-fold, bare LF in a head, `Content-Length: 2, 2` | MALFORMED | taken; the value unfolded |
 | a head over 64 KiB | MALFORMED as it arrives | MALFORMED once read; h11 stops at 100 KiB |
 | interim replies | ten at most | any number, within `first_byte` |
+| octets beyond ASCII in a target | as given | ValueError |
 | names of methods | as given | in upper case |
 | `aclose` with replies in use | idle connections close now | they close with the last reply in use |
 | HTTP/2 | no | over TLS by ALPN; a stream that is reset is CLOSED or TRUNCATED |
@@ -158,6 +160,7 @@ class HttpxClient:
         return await self._reply(response, attempt, total)
 
     async def _reply(self, response: httpx.Response, attempt: Attempt, total: float | None) -> UpstreamResponse:
+        attempt.watch(response)
         try:
             return HttpxReply(response, total_deadline=total, reused=attempt.reused, on_closed=self._leave)
         except MalformedReplyError as error:

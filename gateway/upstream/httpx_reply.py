@@ -1,6 +1,7 @@
 """A reply that came through an httpx transport, as an `UpstreamResponse`."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
@@ -11,6 +12,8 @@ from gateway.upstream.failures import upstream_error
 from gateway.upstream.httpx_errors import kind_of
 from gateway.upstream.reply_parser import MAX_FIELDS, MAX_HEAD_BYTES, MalformedReplyError
 
+_VERSIONS = frozenset({b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2"})
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -86,6 +89,11 @@ def _stream(response: httpx.Response) -> httpx.AsyncByteStream:
 
 
 def _check(response: httpx.Response, fields: Headers) -> None:
+    version = response.extensions.get("http_version", b"HTTP/1.1")
+    if version not in _VERSIONS:
+        raise MalformedReplyError("The reply is not HTTP/1.x or HTTP/2.")
+    if _CONTROL.search(response.extensions.get("reason_phrase", b"")) or any(_CONTROL.search(v) for _, v in fields):
+        raise MalformedReplyError("The reply's head holds control characters.")
     if not 200 <= response.status_code <= 599:
         raise MalformedReplyError("The reply's status is not one that was asked for.")
     if len(fields) > MAX_FIELDS or sum(len(name) + len(value) + 4 for name, value in fields) > MAX_HEAD_BYTES:
@@ -93,7 +101,7 @@ def _check(response: httpx.Response, fields: Headers) -> None:
     codings = [value for name, value in fields if name == b"transfer-encoding"]
     if codings and (_lengths(fields) or [coding.lower() for coding in codings] != [b"chunked"]):
         raise MalformedReplyError("The reply's framing is ambiguous.")
-    if codings and response.extensions.get("http_version") == b"HTTP/1.0":
+    if codings and version == b"HTTP/1.0":
         raise MalformedReplyError("The reply has a Transfer-Encoding and is of HTTP/1.0.")
 
 

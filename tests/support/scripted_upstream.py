@@ -37,6 +37,19 @@ HTTP1 = [
 """For a test of something that httpx does otherwise."""
 
 PATIENCE = 20
+
+
+def applies(*marks):
+    """Several marks at once."""
+
+    def mark(test):
+        for each in marks:
+            test = each(test)
+        return test
+
+    return mark
+
+
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
@@ -121,6 +134,7 @@ class Upstream:
         self._script = script
         self._scheme = scheme
         self._tasks = set()
+        self._faults = []
         self.peers = []
         self.port = 0
 
@@ -139,6 +153,10 @@ class Upstream:
         self._tasks.add(task)
         try:
             await self._script(peer)
+        except asyncio.CancelledError:
+            pass  # the test is over
+        except Exception as error:  # noqa: BLE001 - raised where the test ends
+            self._faults.append(error)
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError, asyncio.CancelledError):
@@ -147,9 +165,9 @@ class Upstream:
     async def end(self):
         for task in self._tasks:
             task.cancel()
-        for result in await asyncio.gather(*self._tasks, return_exceptions=True):
-            if isinstance(result, Exception):
-                raise result
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for fault in self._faults:
+            raise fault
 
 
 @contextlib.asynccontextmanager
@@ -211,7 +229,7 @@ async def fetch(client, outbound=None):
 async def eventually(condition):
     """Polls until the condition holds; for what has no event to wait for."""
     async with asyncio.timeout(PATIENCE):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - some of it is the kernel's, which sets no event
             await asyncio.sleep(0.002)
 
 

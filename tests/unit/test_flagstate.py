@@ -382,6 +382,14 @@ def test_a_loss_never_raises_anything_while_connected(steps, fallback):
     assert not _rises(before, store.take(MISSING), store.fallback)
 
 
+@given(WALKS, FALLBACKS, st.booleans())
+def test_what_was_read_already_never_raises_anything(steps, fallback, connected):
+    store = _walk(steps, fallback)
+    assert store.known is not None
+    before = store.known.features["auth"]
+    assert not _rises(before, store.take(before.seen, connected=connected), store.fallback)
+
+
 @given(WALKS, FALLBACKS, readings(), st.booleans())
 def test_reading_the_same_again_changes_nothing_and_tells_nothing(steps, fallback, reading, connected):
     store = _walk(steps, fallback)

@@ -8,9 +8,28 @@ from gateway.config.schema import EncodedSlash
 from gateway.rules.paths import encode, is_plain, normalize, readings
 
 PIECES = st.sampled_from(
-    [b"/", b"//", b".", b"..", b"%2e", b"%2E", b"%2f", b"%2F", b"%252e", b"%", b"%zz", b"a", b"%61", b";", b"\\", b"%00"]
+    [
+        b"/",
+        b"//",
+        b".",
+        b"..",
+        b"%2e",
+        b"%2E",
+        b"%2f",
+        b"%2F",
+        b"%252e",
+        b"%",
+        b"%zz",
+        b"a",
+        b"%61",
+        b";",
+        b"\\",
+        b"%00",
+    ]
 )
-PATHS = st.lists(PIECES, max_size=12).map(lambda pieces: b"/" + b"".join(pieces)) | st.binary().map(lambda raw: b"/" + raw)
+PATHS = st.lists(PIECES, max_size=12).map(lambda pieces: b"/" + b"".join(pieces)) | st.binary().map(
+    lambda raw: b"/" + raw
+)
 UNRESERVED = b"abcXYZ019-._~"
 
 

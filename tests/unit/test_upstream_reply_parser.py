@@ -18,6 +18,11 @@ def parse(*pieces, head=False):
     return parser
 
 
+def flood(parser):
+    for _ in range(70):
+        parser.feed(b"x" * 1024)
+
+
 def outcome(pieces, *, head=False):
     """All that a reader can learn, however the bytes were cut."""
     parser = ReplyParser(head_request=head)
@@ -213,8 +218,7 @@ def test_endless_trailers_and_extensions_are_cut_off():
     for begin in (b"0\r\na: ", b"1;a="):
         parser = parse(CHUNKED + begin)
         with pytest.raises(MalformedReplyError, match="extensions or trailers"):
-            for _ in range(70):
-                parser.feed(b"x" * 1024)
+            flood(parser)
 
 
 def test_many_small_pieces_are_joined():

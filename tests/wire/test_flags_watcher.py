@@ -21,9 +21,10 @@ pytestmark = pytest.mark.anyio
 Factory = Callable[..., ValkeyServer]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Workers run on uvloop."""
+    return "asyncio", {"use_uvloop": request.param}
 
 
 async def test_a_change_by_a_plain_client_arrives_in_milliseconds(
@@ -318,6 +319,8 @@ async def test_a_flag_of_no_feature_is_reported_once_with_its_nearest_match(own_
         await watched.until_up()
         for percent in (1, 2, 3):
             plain.hset("gateway:flag:auht", "percent", percent)
+        await until(lambda: bool(watched.events))
+        plain.hset("gateway:flag:auht", "percent", 4)
         plain.hset("gateway:flag:auth", "percent", 9)
         await watched.until_percent(9)
         told = [event.text for event in watched.events if event.feature is None]

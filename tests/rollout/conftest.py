@@ -1,0 +1,110 @@
+"""The stack as `make run` starts it, on free ports, shared by the tests of this folder."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+
+from stack.layout import Layout
+from stack.run import Stack
+from tests.support.load import until
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SECOND_FEATURE = """
+  upload:
+    legacy: legacy
+    new: new
+    percent: 0
+    key: ["cookie:gateway_id"]
+    no_key: issue
+"""
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+class RunningStack:
+    """The stack and what operators do to it."""
+
+    def __init__(self, layout):
+        self.layout = layout
+        self.port = layout.port
+        self.admin = httpx.Client(base_url=f"http://127.0.0.1:{layout.admin_port}", timeout=30, trust_env=False)
+        self.routes = layout.routes_file()
+        self.good_routes = self.routes.read_text()
+
+    def status(self):
+        return self.admin.get("/api/status").raise_for_status().json()
+
+    def flag(self, feature, action, **more):
+        reply = self.admin.post(f"/api/flags/{feature}", json={"action": action, "who": "test", **more})
+        assert reply.status_code == 200, reply.text
+        return reply.json()
+
+    def set_percent(self, feature, percent):
+        """Returns when every worker holds it."""
+        answer = self.flag(feature, "percent", value=str(percent))
+        assert answer["workers"]["missing"] == []
+
+    async def aset_percent(self, feature, percent):
+        await asyncio.to_thread(self.set_percent, feature, percent)
+
+    def worker_pids(self):
+        return [worker["pid"] for worker in self.status()["workers"].values()]
+
+    async def in_force(self, text):
+        """Writes routes.yaml and waits until every worker runs it."""
+        before = self.status()["config"]["accepted_sha256"]
+        self.routes.write_text(text)
+
+        def taken():
+            config = self.status()["config"]
+            return config["accepted_sha256"] != before and config["file_in_force"] and not config["workers_behind"]
+
+        await until(taken, what="the edit being in force")
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory):
+    home = tmp_path_factory.mktemp("stack")
+    text = (ROOT / "routes.yaml").read_text()
+    assert "\nroutes:\n" in text
+    text = text.replace("\nroutes:\n", f"{SECOND_FEATURE}\nroutes:\n  - {{path: \"/api/v1/upload/*\", feature: upload}}\n")
+    shipped = home / "shipped.yaml"
+    shipped.write_text(text)
+    port, admin, redis, legacy, new = free_ports(5)
+    layout = Layout(
+        home=home,
+        routes=shipped,
+        port=port,
+        admin_port=admin,
+        redis_port=redis,
+        legacy_port=legacy,
+        new_port=new,
+    )
+    running = Stack(layout)
+    running.start()
+    try:
+        operator = RunningStack(layout)
+        yield operator
+        operator.admin.close()
+    finally:
+        running.stop()
+
+
+@pytest.fixture(autouse=True)
+def _clean(stack):
+    """Each test begins with the shipped routes and without flags."""
+    yield
+    stack.routes.write_text(stack.good_routes)
+    for feature in ("auth", "upload"):
+        stack.flag(feature, "enable")
+        stack.flag(feature, "unset")
