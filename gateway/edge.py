@@ -13,6 +13,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from gateway.accept import Acceptor, ConnectionBoard
+
 DRAIN_POLL_SECONDS = 0.05
 
 
@@ -20,6 +22,7 @@ class EdgeState(ServerState):
     """What all connections of a worker share. `draining`: answers close their connections."""
 
     draining = False
+    board: ConnectionBoard | None = None
 
 
 class EdgeProtocol(HttpToolsProtocol):
@@ -27,6 +30,12 @@ class EdgeProtocol(HttpToolsProtocol):
 
     server_state: EdgeState
     on_disconnect: Callable[[], None] | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """One more connection of this worker's."""
+        if self.server_state.board is not None:
+            self.server_state.board.add(1)
+        super().connection_made(transport)
 
     def on_message_begin(self) -> None:
         """Announces ourselves to the app (`client.Edge`)."""
@@ -42,6 +51,8 @@ class EdgeProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone: whoever serves it stops."""
         super().connection_lost(exc)
+        if self.server_state.board is not None:
+            self.server_state.board.add(-1)
         callback, self.on_disconnect = self.on_disconnect, None
         if callback is not None:
             callback()
@@ -68,13 +79,25 @@ class EdgeServer(uvicorn.Server):
         super().__init__(config)
         self.server_state = EdgeState()
 
-    async def begin(self, sockets: list[socket.socket]) -> None:
-        """Starts to accept. Signals, the main loop and the date header are not uvicorn's here."""
+    async def begin(self, sockets: list[socket.socket], board: ConnectionBoard | None = None) -> None:
+        """Starts to accept. Accepting, signals, the main loop and the date header are not uvicorn's here.
+
+        board: how many connections each worker holds, where several accept on these sockets.
+        """
         config = self.config
         if not config.loaded:
             config.load()
         self.lifespan = config.lifespan_class(config)
-        await self.startup(sockets=sockets)
+        await self.lifespan.startup()
+        self.server_state.board = board
+        self.servers = []
+        self.acceptors = [Acceptor(each, self._protocol, board) for each in sockets]
+        for acceptor in self.acceptors:
+            acceptor.start()
+        self.started = True
+
+    def _protocol(self) -> asyncio.Protocol:
+        return EdgeProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     def announce_drain(self) -> None:
         """From now on each answer carries `Connection: close`; new connections are still accepted."""
@@ -85,8 +108,8 @@ class EdgeServer(uvicorn.Server):
 
     async def drain(self, timeout_seconds: float) -> int:
         """Stops accepting, closes idle connections, waits for running requests. Returns how many were cut."""
-        for server in self.servers:
-            server.close()
+        for acceptor in self.acceptors:
+            acceptor.close()
         await asyncio.sleep(DRAIN_POLL_SECONDS)  # what is already in a socket's buffer becomes a request first
         for connection in list(self.server_state.connections):
             connection.shutdown()

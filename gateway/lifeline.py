@@ -1,6 +1,7 @@
 """How a child of the supervisor learns that it must stop: a signal, or the end of the pipe that the supervisor holds.
 
-SIGTERM asks to stop in good order; a second one, to stop at once. SIGINT is a stop without the delay for balancers.
+SIGTERM asks to stop in good order; a second one, to stop at once. SIGINT, and SIGUSR2 from the supervisor, is a stop
+without the delay for balancers.
 A supervisor that dies closes its end of the pipe, and its children drain and exit rather than live on as orphans.
 """
 
@@ -17,6 +18,7 @@ class Lifeline:
         self.stopped = asyncio.Event()
         self.at_once = asyncio.Event()
         self.hurry = False
+        self.orphaned = False
 
     @property
     def stopping(self) -> bool:
@@ -28,6 +30,7 @@ class Lifeline:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._stop)
         loop.add_signal_handler(signal.SIGINT, self._stop_in_a_hurry)
+        loop.add_signal_handler(signal.SIGUSR2, self._stop_in_a_hurry)
         if self._descriptor >= 0:
             os.set_blocking(self._descriptor, False)
             loop.add_reader(self._descriptor, self._supervisor_gone)
@@ -43,6 +46,7 @@ class Lifeline:
 
     def _supervisor_gone(self) -> None:
         asyncio.get_running_loop().remove_reader(self._descriptor)
+        self.orphaned = True
         self.stopped.set()
 
     async def sleep(self, seconds: float) -> None:

@@ -2,9 +2,10 @@
 
 Files are watched by looking (stat, then the bytes): it works alike for editors that replace the file, for Kubernetes'
 symlinked ConfigMaps and for file systems without change events. A file counts once it has stayed the same for two
-looks, so that a half-written one is never taken for an edit.
+looks, so that a half-written one is not taken for an edit.
 """
 
+import hashlib
 import os
 import tempfile
 from dataclasses import dataclass
@@ -15,49 +16,75 @@ from gateway.config.faults import Fault
 from gateway.config.load import Loaded, load
 
 LOOK_SECONDS = 0.1
+MISSING_LOOKS = 5
+"""An editor that replaces a file may leave it out for a moment; after so many looks it is missed."""
 
 
 class FileWatch:
-    """One file, looked at every `LOOK_SECONDS` by its owner."""
+    """One file, looked at every `LOOK_SECONDS` by its owner.
 
-    def __init__(self, path: Path) -> None:
+    whole: its writer replaces it whole, so that one look is enough.
+    problem: why it cannot be read, in words, or None.
+    """
+
+    def __init__(self, path: Path, *, whole: bool = False) -> None:
         self.path = path
+        self.problem: str | None = None
+        self._settles = not whole
         self._taken: bytes | None = None
         self._pending: bytes | None = None
         self._mark: tuple[int, ...] | None = None
         self._quiet = 0
+        self._missed = 0
 
     def take(self) -> bytes | None:
-        """The content now, as the starting point of the watch; None if it cannot be read."""
-        self._taken = self._pending = self._read()
-        return self._taken
+        """The content now, as the starting point of the watch; None if it cannot be read, for which see `problem`."""
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            self.problem = os_error_in_words(error)
+            return None
+        self.problem = None
+        self._taken = self._pending = _digest(content)
+        return content
 
     def look(self) -> bytes | None:
         """New content, once, when it has stayed the same for two looks; otherwise None."""
         mark = self._stat()
-        if mark == self._mark and self._quiet >= 2:
+        if mark is not None and mark == self._mark and self._quiet >= 2:
             return None
         self._quiet = self._quiet + 1 if mark == self._mark else 0
         self._mark = mark
-        content = self._read()
-        settled, self._pending = content == self._pending, content
-        if not settled or content is None or content == self._taken:
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            self._pending = None
+            self._missed += 1
+            if self._missed >= MISSING_LOOKS:
+                self.problem = os_error_in_words(error)
             return None
-        self._taken = content
+        self.problem, self._missed = None, 0
+        digest = _digest(content)
+        settled, self._pending = digest == self._pending or not self._settles, digest
+        if not settled or digest == self._taken:
+            return None
+        self._taken = digest
         return content
+
+    def forget(self) -> None:
+        """What was handed out last could not be used for a reason outside of it: to be handed out again."""
+        self._taken, self._quiet = None, 0
 
     def _stat(self) -> tuple[int, ...] | None:
         try:
             found = self.path.stat()
         except OSError:
             return None
-        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
-    def _read(self) -> bytes | None:
-        try:
-            return self.path.read_bytes()
-        except OSError:
-            return None
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +104,23 @@ class Edit:
 def accept(content: bytes, filename: str, accepted_file: Path, *, unless_sha256: str | None = None) -> Edit:
     """Validates one version of routes.yaml and, if it is good, makes it the accepted copy.
 
-    unless_sha256: of the version in force, which is not written again.
+    unless_sha256: of the version in force, which is not written again while its copy is there.
     Raises OSError when the accepted copy cannot be written: then nothing has changed.
     """
     loaded = load(content, filename)
     if loaded.routes is None or loaded.faults:
         return Edit(loaded, accepted=False)
-    if loaded.sha256 == unless_sha256:
+    if loaded.sha256 == unless_sha256 and accepted_file.is_file():
         return Edit(loaded, accepted=True, unchanged=True)
-    text = content.decode("utf-8")
+    text = content.decode("utf-8", "surrogateescape")
     write_atomically(accepted_file, dump_accepted(loaded.routes, loaded.sha256, text))
-    return Edit(loaded, accepted=True)
+    return Edit(loaded, accepted=True, unchanged=loaded.sha256 == unless_sha256)
 
 
 def read_accepted(accepted_file: Path) -> Accepted | None:
-    """The accepted copy; None if there is none. Raises ValueError when it is damaged."""
+    """The accepted copy; None if there is none. Raises ValueError when it is damaged, OSError when it is not to be
+    had.
+    """
     try:
         return load_accepted(accepted_file.read_bytes())
     except FileNotFoundError:
@@ -111,3 +140,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def os_error_in_words(error: OSError) -> str:
+    """`Permission denied`: without the number, and without the name of a temporary file."""
+    return error.strerror or str(error) or type(error).__name__

@@ -25,12 +25,16 @@ class Traffic:
         self._live = LiveCollector(__version__)
         self._window = Window()
         self._view = WindowView(0.0, {})
+        self._sampling = asyncio.Lock()
 
     async def sample(self) -> None:
         """Every few seconds, and before the window is shown."""
-        totals = await asyncio.to_thread(self._files.totals)
-        self._window.feed(time.monotonic(), totals)
-        self._view = self._window.view()
+        async with self._sampling:
+            self._view = await asyncio.to_thread(self._sample)
+
+    def _sample(self) -> WindowView:
+        self._window.feed(time.monotonic(), self._files.totals())
+        return self._window.view()
 
     async def exposition(self, states: Mapping[str, WorkerState | None], edits: Mapping[str, int]) -> bytes:
         """The text for Prometheus: counters from the files, gauges from what live workers hold."""

@@ -16,6 +16,7 @@ import structlog
 import uvloop
 
 from gateway import __version__
+from gateway.accept import ConnectionBoard
 from gateway.edge import EdgeServer, edge_config
 from gateway.flags.registry import HeldFlag, WorkerRegistry
 from gateway.flags.stored import FlagStoreError
@@ -175,7 +176,7 @@ class Worker:
         await inner.start()
         listener = socket.socket(fileno=self.process.listen_fd)
         listener.setblocking(False)
-        await self.server.begin([listener])
+        await self.server.begin([listener], self._board())
         self.tasks.start(self._follow_routes(), name="follow-routes")
         if self.registry is not None:
             self._tell_other_machines()
@@ -199,6 +200,11 @@ class Worker:
         except (FlagStoreError, TimeoutError):
             log.debug("could not sign off in Redis")
         await self.registry.aclose()
+
+    def _board(self) -> ConnectionBoard | None:
+        """Alone on the socket, a worker has nobody to leave connections to."""
+        slots, mine = self.settings.workers, int(self.process.slot.removeprefix("w"))
+        return ConnectionBoard(self.process.run_dir / "connections", slots=slots, mine=mine) if slots > 1 else None
 
     async def _drain(self) -> None:
         routes = self.plan.routes

@@ -21,7 +21,10 @@ _STAND_INS = {Feature: {"legacy": "unknown", "new": "unknown"}, Route: {"path": 
 
 @dataclass(slots=True)
 class Draft:
-    """values are None where nothing is left to look at. whole: no fault of shape was found."""
+    """values are None where nothing is left to look at.
+
+    around: every place that has a damaged one in it. whole: no fault of shape was found.
+    """
 
     upstreams: dict[str, Upstream | None] = field(default_factory=dict)
     features: dict[str, Feature | None] = field(default_factory=dict)
@@ -29,11 +32,16 @@ class Draft:
     trusted_proxies: tuple[str, ...] = ()
     encoded_slash: EncodedSlash | None = None
     damaged: set[Loc] = field(default_factory=set)
+    around: set[Loc] = field(default_factory=set)
     whole: bool = True
 
     def sound(self, *loc: str | int) -> bool:
         """Whether this key, and the part of the file that it stands in, were understood."""
         return not any(loc[:length] in self.damaged for length in range(1, len(loc) + 1))
+
+    def damaged_below(self, *loc: str | int) -> bool:
+        """Whether this key has a fault anywhere in it."""
+        return loc in self.around
 
     def each_upstream(self) -> Iterable[tuple[str, Upstream]]:
         return ((name, upstream) for name, upstream in self.upstreams.items() if upstream is not None)
@@ -64,7 +72,8 @@ def partial_draft(values: dict[str, Any], bad: Iterable[Loc]) -> Draft:
         meant = nearest(str(loc[-1]), fields_at(loc[:-1]))
         if meant is not None:
             damaged.add((*loc[:-1], meant))
-    draft = Draft(damaged=damaged, whole=False)
+    around = {loc[:length] for loc in damaged for length in range(1, len(loc) + 1)}
+    draft = Draft(damaged=damaged, around=around, whole=False)
     draft.upstreams = _named(values, "upstreams", Upstream, damaged)
     draft.features = _named(values, "features", Feature, damaged)
     routes = values.get("routes")

@@ -43,6 +43,9 @@ def did_you_mean(name: str, known: Iterable[str], *, nothing: str) -> str:
     """The remedy for a name that is not known: the nearest, all there are, or `nothing` where there are none."""
     words = list(known)
     close = nearest(name, words)
-    if close is not None:
-        return f'did you mean "{close}"?'
+    return f'did you mean "{close}"?' if close is not None else known_names(words, nothing=nothing)
+
+
+def known_names(known: Iterable[str], *, nothing: str) -> str:
+    words = list(known)
     return "known: " + ", ".join(words[:20]) + (", ..." if len(words) > 20 else "") if words else nothing

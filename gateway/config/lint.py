@@ -6,7 +6,7 @@ One function for each part of the file, each told what it may rely on by `Draft.
 from collections.abc import Mapping
 
 from gateway.config.draft import Draft
-from gateway.config.faults import did_you_mean, nearest
+from gateway.config.faults import known_names
 from gateway.config.lint_features import lint_features
 from gateway.config.lint_routes import lint_routes
 from gateway.config.lint_upstreams import lint_proxies, lint_upstreams
@@ -50,7 +50,10 @@ def _lint_names(draft: Draft, report: Report) -> None:
 def _use(name: str, kind: str, known: Mapping[str, object], used: set[str], report: Report, *loc: str | int) -> None:
     if not report.draft.sound(*loc) or not report.draft.sound(f"{kind}s"):
         return
-    used.add(name if name in known else nearest(name, known) or name)
-    if name not in known:
-        nothing = f'define it under "{kind}s"'
-        report.fault(loc, f'there is no {kind} "{name}"', did_you_mean(name, known, nothing=nothing))
+    if name in known:
+        used.add(name)
+        return
+    meant = report.nearest(name, known)
+    remedy = f'did you mean "{meant}"?' if meant else known_names(known, nothing=f'define it under "{kind}s"')
+    report.fault(loc, f'there is no {kind} "{name}"', remedy)
+    used.add(meant or name)

@@ -46,6 +46,7 @@ class Document:
         self._count = 0
         self._loc: list[str | int] = []
         self._open: set[int] = set()
+        self._pairs: dict[int, dict[str, tuple[Any, Any]]] = {}
         self._root = self._compose(text)
         if self._root is not None:
             self._read_root()
@@ -68,14 +69,18 @@ class Document:
             node = below
         return node
 
-    @staticmethod
-    def _child(node: Any, part: str | int, *, key: bool) -> Any:
+    def _child(self, node: Any, part: str | int, *, key: bool) -> Any:
         if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
             return node.value[part] if part < len(node.value) else None
         if isinstance(node, yaml.MappingNode):
-            for name, value in node.value:
-                if name.value == str(part):
-                    return name if key else value
+            if id(node) not in self._pairs:  # reversed: of a key given twice the first counts
+                self._pairs[id(node)] = {
+                    name.value: (name, value)
+                    for name, value in reversed(node.value)
+                    if isinstance(name, yaml.ScalarNode)
+                }
+            pair = self._pairs[id(node)].get(str(part))
+            return pair and pair[0 if key else 1]
         return None
 
     def _at(self, mark: Any, key: str, problem: str, remedy: str) -> Fault:

@@ -57,8 +57,7 @@ def lint_reach(draft: Draft, report: Report) -> None:
 
 
 def _entry(index: int, route: Route, draft: Draft) -> _Entry | None:
-    keys = ("path", "host", "methods", "headers")
-    if not all(_clean(draft, index, key) for key in keys):
+    if any(draft.damaged_below("routes", index, key) for key in ("path", "host", "methods", "headers")):
         return None
     try:
         pattern = parse_pattern(route.path)
@@ -66,10 +65,6 @@ def _entry(index: int, route: Route, draft: Draft) -> _Entry | None:
         return None
     headers = frozenset((name.lower(), value) for name, value in route.headers.items())
     return _Entry(index, pattern, frozenset(route.methods) or None, headers)
-
-
-def _clean(draft: Draft, index: int, key: str) -> bool:
-    return draft.whole or not any(loc[:3] == ("routes", index, key) for loc in draft.damaged)
 
 
 def _catches_all(route: Route) -> bool:

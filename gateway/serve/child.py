@@ -1,5 +1,6 @@
 """One supervised child process: started, watched, and started again with back-off when it dies."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -18,10 +19,12 @@ STEADY_SECONDS = 10.0
 _PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent() -> None:
+def _die_with_parent(parent: int) -> None:
     """Linux alone has it; elsewhere a killed supervisor leaves the embedded Valkey to be stopped by hand."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it died before it could be told to end us
+            os._exit(1)
 
 
 @dataclass(slots=True)
@@ -30,6 +33,8 @@ class Child:
 
     log: where its output goes; None: where ours goes.
     mortal: the kernel ends it when the supervisor dies; for programs that do not watch the lifeline themselves.
+    deaf: signals that are ignored until the program listens to them: sent too early, they must not end it.
+    deaths: quick ones in a row; ends: all so far; last_end: how it ended last, in words.
     """
 
     name: str
@@ -37,27 +42,37 @@ class Child:
     environment: Mapping[str, str] | None = None
     inherit: tuple[int, ...] = ()
     mortal: bool = False
+    deaf: tuple[signal.Signals, ...] = ()
     log: Path | None = None
     process: "subprocess.Popen[bytes] | None" = None
     started: float = 0.0
     deaths: int = 0
-    restart_at: float | None = field(default=None)
+    ends: int = 0
+    last_end: str = ""
+    restart_at: float | None = None
 
     def start(self) -> None:
         """In a session of its own, so that Ctrl-C reaches the supervisor alone. Raises OSError."""
-        output = self.log.open("ab") if self.log is not None else None
-        self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
-            list(self.argv),
-            stdout=output,
-            stderr=output,
-            env=dict(self.environment) if self.environment is not None else None,
-            stdin=subprocess.DEVNULL,
-            pass_fds=self.inherit,
-            start_new_session=True,
-            preexec_fn=_die_with_parent if self.mortal else None,  # noqa: PLW1509 - this process has one thread
-        )
-        if output is not None:
-            output.close()
+        parent = os.getpid()
+
+        def prepare() -> None:
+            for number in self.deaf:
+                signal.signal(number, signal.SIG_IGN)
+            if self.mortal:
+                _die_with_parent(parent)
+
+        with contextlib.ExitStack() as stack:
+            output = stack.enter_context(self.log.open("ab")) if self.log is not None else None
+            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
+                list(self.argv),
+                stdout=output,
+                stderr=output,
+                env=dict(self.environment) if self.environment is not None else None,
+                stdin=subprocess.DEVNULL,
+                pass_fds=self.inherit,
+                start_new_session=True,
+                preexec_fn=prepare,  # noqa: PLW1509 - this process has one thread
+            )
         self.started = time.monotonic()
         self.restart_at = None
 
@@ -66,12 +81,19 @@ class Child:
         """0 while it is not running."""
         return self.process.pid if self.process is not None else 0
 
+    @property
+    def running(self) -> bool:
+        """Whether it lives; one that has ended is left for `reap`."""
+        return self.process is not None and self.process.poll() is None
+
     def reap(self) -> int | None:
         """Its exit status if it has died since the last look, else None."""
         if self.process is None or self.process.poll() is None:
             return None
         status = self.process.returncode
         self.process = None
+        self.ends += 1
+        self.last_end = in_words(status)
         return status
 
     def plan_restart(self) -> float:
@@ -97,3 +119,13 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
+
+
+def in_words(status: int) -> str:
+    """How a process ended, from its return code: `killed by SIGKILL`, or `exit status 1`."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return f"killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"killed by signal {-status}"

@@ -1,10 +1,18 @@
 """The listening sockets: bound once by the supervisor, shared by all workers, and outliving each of them."""
 
+import errno
 import socket
 
 
 class PortTakenError(Exception):
     """The address cannot be bound. The message says which, why, and what to do."""
+
+
+_REMEDIES = {
+    errno.EADDRINUSE: "free it, or choose another with {port}",
+    errno.EACCES: "this user may not; choose a port above 1023 with {port}",
+    errno.EADDRNOTAVAIL: "this machine has no such address; choose one that it has with {host}",
+}
 
 
 def listen(host: str, port: int, *, what: str, backlog: int = 2048) -> socket.socket:
@@ -17,9 +25,12 @@ def listen(host: str, port: int, *, what: str, backlog: int = 2048) -> socket.so
         listener.listen(backlog)
     except OSError as error:
         listener.close()
-        option = "--admin-port" if what == "admin" else "--port"
+        prefix = "--admin-" if what == "admin" else "--"
+        remedy = _REMEDIES.get(error.errno or 0, "choose another with {host}").format(
+            host=f"{prefix}host", port=f"{prefix}port"
+        )
         raise PortTakenError(
-            f"cannot listen on {host}:{port} for {what}: {error.strerror}; free it, or choose another with {option}"
+            f"cannot listen on {_shown(host, port)} for {what}: {error.strerror or error}; {remedy}"
         ) from None
     listener.set_inheritable(True)
     return listener
@@ -28,4 +39,8 @@ def listen(host: str, port: int, *, what: str, backlog: int = 2048) -> socket.so
 def address(listener: socket.socket) -> str:
     """`127.0.0.1:8000`, with the port that was really bound."""
     host, port = listener.getsockname()[:2]
+    return _shown(host, port)
+
+
+def _shown(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -5,37 +5,35 @@ and N workers, and starts again what dies. SIGTERM drains; a second one stops at
 """
 
 import contextlib
-import fcntl
 import os
-import selectors
-import shutil
 import signal
+import socket
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from types import FrameType
 
 import structlog
 
-from gateway.config.schema import RoutesFile
+from gateway.deaths import Deaths, write_deaths
 from gateway.embedded import EmbeddedError, command, require_free_port, wait_ready
-from gateway.reload import accept, read_accepted
+from gateway.reload import read_accepted
 from gateway.serve.child import Child
+from gateway.serve.ground import StartError, check_routes, empty, locked, run_dir
+from gateway.serve.signals import HURRY, Ear, listening
 from gateway.serve.sockets import PortTakenError, address, listen
 from gateway.settings import Process, Settings
 
 KILL_MARGIN_SECONDS = 5.0
+AT_ONCE_SECONDS = 1.0
 CONTROL_STOP_SECONDS = 2.0
 REDIS_STOP_SECONDS = 5.0
 TICK_SECONDS = 0.5
+DRAIN_TICK_SECONDS = 0.1
+HOPELESS = 5
+"""Quick deaths in a row after which the log says that something is wrong with more than one start."""
 
 log = structlog.get_logger("supervisor")
-
-
-class StartError(Exception):
-    """The gateway cannot start. The message is for the operator, whole."""
 
 
 class Supervisor:
@@ -44,18 +42,18 @@ class Supervisor:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.children: dict[str, Child] = {}
-        self._signals: list[int] = []
-        self._stopping = False
+        self._deaths: dict[str, Deaths] = {}
+        self._run_dir = Path()
 
     def run(self) -> int:
         """Serves until SIGTERM or SIGINT. Raises StartError."""
         settings = self.settings
         with contextlib.ExitStack() as stack:
-            stack.enter_context(_locked(settings.state_dir))
+            stack.enter_context(locked(settings.state_dir))
             check_routes(settings)
-            wakeup = stack.enter_context(_signals_into(self._signals))
-            run_dir = stack.enter_context(_run_dir())
-            _empty(settings.metrics_dir)
+            ear = stack.enter_context(listening())
+            self._run_dir = stack.enter_context(run_dir())
+            empty(settings.metrics_dir)
             try:
                 clients = stack.enter_context(listen(settings.host, settings.port, what="clients"))
                 admin = stack.enter_context(listen(settings.admin_host, settings.admin_port, what="admin"))
@@ -67,21 +65,22 @@ class Supervisor:
             stack.callback(os.close, lifeline)
             stack.callback(self._end_everything)
             if settings.redis == "embedded":
-                self._start_redis()
-            self._start_processes(run_dir, clients.fileno(), admin.fileno(), lifeline)
-            log.info(
-                "started",
-                pid=os.getpid(),
-                clients=f"http://{address(clients)}",
-                admin=f"http://{address(admin)}",
-                workers=settings.workers,
-            )
-            self._watch(wakeup)
-            return self._drain(wakeup)
+                self._start_redis(ear)
+            if ear.stop is None:
+                self._start_processes(clients.fileno(), admin.fileno(), lifeline)
+                log.info(
+                    "started",
+                    pid=os.getpid(),
+                    clients=f"http://{address(clients)}",
+                    admin=f"http://{address(admin)}",
+                    workers=settings.workers,
+                )
+                self._watch(ear)
+            return self._drain(ear, clients)
 
     # -- start
 
-    def _start_redis(self) -> None:
+    def _start_redis(self, ear: Ear) -> None:
         settings = self.settings
         try:
             data_dir = settings.state_dir / "redis"
@@ -90,86 +89,121 @@ class Supervisor:
             self.children["redis"] = redis = Child("redis", argv, mortal=True)
             redis.start()
             wait_ready(
-                port=settings.redis_port, alive=lambda: redis.process is not None and redis.process.poll() is None
+                port=settings.redis_port,
+                alive=lambda: redis.running and ear.stop is None,
+                data_dir=data_dir,
+                pid=redis.pid,
             )
         except (EmbeddedError, OSError) as error:
-            raise StartError(f"the embedded Valkey did not start: {error}") from None
+            if ear.stop is None:
+                raise StartError(f"the embedded Valkey did not start: {error}; its port is --redis-port") from None
 
-    def _start_processes(self, run_dir: Path, clients: int, admin: int, lifeline: int) -> None:
+    def _start_processes(self, clients: int, admin: int, lifeline: int) -> None:
         for number in range(self.settings.workers):
-            self._add("worker", f"w{number}", run_dir, clients, lifeline)
-        self._add("control", "control", run_dir, admin, lifeline)
-        for child in self.children.values():
-            if child.process is None:
-                child.start()
+            self._add("worker", f"w{number}", clients, lifeline)
+        self._add("control", "control", admin, lifeline, deaf=(signal.SIGHUP, signal.SIGUSR1))
+        try:
+            for child in self.children.values():
+                if child.process is None:
+                    child.start()
+        except OSError as error:
+            raise StartError(f"a process cannot be started: {error.strerror or error}") from None
 
-    def _add(self, module: str, slot: str, run_dir: Path, listen_fd: int, lifeline: int) -> None:
-        process = Process(settings=self.settings, slot=slot, run_dir=run_dir, listen_fd=listen_fd, lifeline_fd=lifeline)
+    def _add(
+        self, module: str, slot: str, listen_fd: int, lifeline: int, *, deaf: tuple[signal.Signals, ...] = ()
+    ) -> None:
+        process = Process(
+            settings=self.settings, slot=slot, run_dir=self._run_dir, listen_fd=listen_fd, lifeline_fd=lifeline
+        )
         argv = (sys.executable, "-m", f"gateway.{module}")
-        self.children[slot] = Child(slot, argv, process.environment(), (listen_fd, lifeline))
+        self.children[slot] = Child(slot, argv, process.environment(), (listen_fd, lifeline), deaf=deaf)
+
+    @property
+    def _workers(self) -> list[Child]:
+        return [child for name, child in self.children.items() if name not in ("control", "redis")]
 
     # -- life
 
-    def _watch(self, wakeup: int) -> None:
+    def _watch(self, ear: Ear) -> None:
         """Returns when a stop is asked for."""
-        while True:
-            self._wait(wakeup, self._next_restart())
-            while self._signals:
-                number = self._signals.pop(0)
-                if number in (signal.SIGTERM, signal.SIGINT):
-                    self._signals.insert(0, number)
-                    return
-                if number == signal.SIGHUP:
-                    self.children["control"].signal(signal.SIGHUP)
-            self._replace_the_dead()
-
-    def _wait(self, wakeup: int, seconds: float) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(wakeup, selectors.EVENT_READ)
-            if selector.select(seconds):
-                with contextlib.suppress(BlockingIOError):
-                    os.read(wakeup, 512)
+        while ear.stop is None:
+            if ear.take(signal.SIGHUP):
+                self.children["control"].signal(signal.SIGHUP)
+            self._replace_the_dead(self.children.values())
+            ear.wait(self._next_restart())
 
     def _next_restart(self) -> float:
         now = time.monotonic()
         due = [child.restart_at - now for child in self.children.values() if child.restart_at is not None]
         return max(0.0, min([TICK_SECONDS, *due]))
 
-    def _replace_the_dead(self) -> None:
-        for child in self.children.values():
+    def _replace_the_dead(self, children: Iterable[Child]) -> None:
+        for child in children:
             pid = child.pid
-            status = child.reap()
-            if status is not None:
-                delay = child.plan_restart()
-                log.error(
-                    "a process died; starting another", process=child.name, pid=pid, **_how(status), in_seconds=delay
-                )
+            if child.reap() is not None:
+                self._died(child, pid)
             if child.restart_at is not None and child.restart_at <= time.monotonic():
-                child.start()
-                log.info("started again", process=child.name, pid=child.pid)
+                self._start_again(child)
+
+    def _died(self, child: Child, pid: int) -> None:
+        delay = child.plan_restart()
+        log.error(
+            "a process died; starting another", process=child.name, pid=pid, how=child.last_end, in_seconds=delay
+        )
+        if child.deaths == HOPELESS:
+            log.error("A PROCESS KEEPS DYING as soon as it starts", process=child.name, how=child.last_end)
+        self._tell_control(child, next_try=time.time() + delay)
+
+    def _start_again(self, child: Child) -> None:
+        try:
+            child.start()
+        except OSError as error:
+            child.last_end = f"cannot be started: {error.strerror or error}"
+            delay = child.plan_restart()
+            log.error("a process cannot be started", process=child.name, problem=child.last_end, in_seconds=delay)
+            self._tell_control(child, next_try=time.time() + delay)
+        else:
+            log.info("started again", process=child.name, pid=child.pid)
+            self._tell_control(child, next_try=None)
+
+    def _tell_control(self, child: Child, *, next_try: float | None) -> None:
+        before = self._deaths.get(child.name)
+        at = time.time() if next_try is not None or before is None else before.at
+        self._deaths[child.name] = Deaths(
+            times=child.ends, in_a_row=child.deaths, last=child.last_end, at=at, next_try=next_try
+        )
+        try:
+            write_deaths(self._run_dir, self._deaths)
+        except OSError as error:
+            log.warning("deaths cannot be told to the control process", problem=error.strerror)
 
     # -- stop
 
-    def _drain(self, wakeup: int) -> int:
-        """In good order: readiness first, then the workers, then control, then Redis."""
-        first = self._signals.pop(0)
-        workers = [child for child in self.children.values() if child.name not in ("control", "redis")]
-        limit = self._drain_limit()
+    def _drain(self, ear: Ear, clients: socket.socket) -> int:
+        """In good order: readiness first, then the workers, then control, then Redis.
+
+        Our copy of the listening socket is closed at once: as soon as no worker accepts any more, clients are refused
+        rather than left in a queue that nobody empties.
+        """
+        first = ear.take_stop() or signal.SIGTERM
+        workers, limit = self._workers, self._drain_limit()
         log.info("stopping", signal=signal.Signals(first).name, within_seconds=limit)
-        self.children["control"].signal(signal.SIGUSR1)
+        clients.close()
+        if "control" in self.children:
+            self.children["control"].signal(signal.SIGUSR1)
         for child in workers:
-            child.signal(first)
-        deadline = time.monotonic() + limit
+            child.signal(HURRY if first == signal.SIGINT else signal.SIGTERM)
+        deadline, asked_again = time.monotonic() + limit, False
         while any(child.process is not None for child in workers):
-            self._wait(wakeup, 0.1)
-            if any(number in (signal.SIGTERM, signal.SIGINT) for number in self._signals):
+            ear.wait(DRAIN_TICK_SECONDS)
+            if ear.take_stop() is not None:
                 log.warning("stopping at once")
                 for child in workers:
-                    child.signal(signal.SIGTERM)
-                deadline = time.monotonic() + KILL_MARGIN_SECONDS
-            self._signals.clear()
+                    child.signal(signal.SIGKILL if asked_again else signal.SIGTERM)
+                deadline, asked_again = min(deadline, time.monotonic() + AT_ONCE_SECONDS), True
             for child in workers:
                 child.reap()
+            self._replace_the_dead(child for name, child in self.children.items() if name in ("control", "redis"))
             if time.monotonic() > deadline:
                 log.error("workers did not stop in time and are killed")
                 for child in workers:
@@ -192,91 +226,3 @@ class Supervisor:
         for child in sorted(self.children.values(), key=lambda child: child.name == "redis"):
             child.end(seconds=REDIS_STOP_SECONDS if child.name == "redis" else CONTROL_STOP_SECONDS)
             child.process = None
-
-
-def check_routes(settings: Settings) -> RoutesFile:
-    """A cold start: the file if it is good, else the accepted copy, loudly. Raises StartError with every fault."""
-    path = settings.routes
-    try:
-        content = path.read_bytes()
-        edit = accept(content, str(path), settings.accepted_file)
-        faults = [str(fault) for fault in edit.faults]
-        if edit.accepted and edit.loaded.routes is not None:
-            for warning in edit.loaded.warnings:
-                log.warning("routes.yaml", fault=str(warning))
-            return edit.loaded.routes
-    except OSError as error:
-        faults = [f"{error.filename}: {error.strerror}"]
-    try:
-        accepted = read_accepted(settings.accepted_file)
-    except (OSError, ValueError) as error:
-        faults.append(f"{settings.accepted_file}: {error}")
-        accepted = None
-    if accepted is None:
-        raise StartError(
-            "\n".join([*faults, f"{path} cannot be used, and there is no accepted copy of it to start with"])
-        )
-    for fault in faults:
-        log.error("routes.yaml", fault=fault)
-    log.error("STARTING WITH THE LAST ACCEPTED COPY, because the file cannot be used", file=str(path))
-    return accepted.routes
-
-
-def _how(status: int) -> dict[str, object]:
-    return {"signal": signal.Signals(-status).name} if status < 0 else {"exit_status": status}
-
-
-@contextlib.contextmanager
-def _locked(state_dir: Path) -> Iterator[None]:
-    """One gateway per state directory: two would overwrite each other's accepted copy and counters."""
-    try:
-        state_dir.mkdir(parents=True, exist_ok=True)
-        lock = (state_dir / "lock").open("w")
-    except OSError as error:
-        raise StartError(f"the state directory {state_dir} cannot be used: {error.strerror}") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StartError(
-                f"another gateway is running with the state directory {state_dir}; stop it, or give --state-dir another"
-            ) from None
-        yield
-
-
-@contextlib.contextmanager
-def _signals_into(received: list[int]) -> Iterator[int]:
-    """Signals are noted in `received`; the returned descriptor becomes readable when one has come."""
-    reader, writer = os.pipe()
-    os.set_blocking(reader, False)
-    os.set_blocking(writer, False)
-
-    def note(number: int, _: FrameType | None) -> None:
-        if number != signal.SIGCHLD:
-            received.append(number)
-
-    previous = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(number, note)
-    try:
-        yield reader
-    finally:
-        signal.set_wakeup_fd(previous)
-        os.close(reader)
-        os.close(writer)
-
-
-@contextlib.contextmanager
-def _run_dir() -> Iterator[Path]:
-    """A short private path: the address of a unix socket has room for about 100 bytes."""
-    path = Path(tempfile.mkdtemp(prefix="gateway-", dir="/tmp" if Path("/tmp").is_dir() else None))  # noqa: S108
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def _empty(directory: Path) -> None:
-    """Counters start from zero with the gateway; Prometheus takes that for a reset."""
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator
 from math import inf
 
 from gateway.errors import UpstreamError, UpstreamErrorKind
-from gateway.upstream.api import Headers, OutboundRequest, Timeouts
+from gateway.upstream.api import BodyLengthError, Headers, OutboundRequest, Timeouts
 from gateway.upstream.connection import Connection
 from gateway.upstream.failures import upstream_error
 from gateway.upstream.reply_parser import MalformedReplyError, ReplyParser
@@ -45,6 +45,7 @@ class Exchange:
         "_total_deadline",
         "_unsent",
         "_upload",
+        "_upload_stopped",
         "_waiter",
         "_write_deadline",
         "content_length",
@@ -71,6 +72,7 @@ class Exchange:
         self._waiter: asyncio.Future[None] | None = None
         self._upload: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
+        self._upload_stopped = False
         self._sent = False
         self._paused = False
         self._closed = False
@@ -97,10 +99,13 @@ class Exchange:
     async def _send(self, body: AsyncIterator[bytes], length: int | None) -> None:
         try:
             await send_body(self._connection, body, length, self._progressed)
+        except asyncio.CancelledError:
+            if not self._upload_stopped:
+                self._fail(BodyLengthError("the body was cancelled before its end"))
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the reply
             self._fail(error)
         else:
-            self._sent = True
+            self._sent = not self._connection.closed
             self._await_reply()
 
     def _await_reply(self) -> None:
@@ -177,6 +182,7 @@ class Exchange:
         upload = self._upload
         if upload is None or upload.done():
             return None
+        self._upload_stopped = True
         upload.cancel()
         return upload
 

@@ -160,11 +160,13 @@ class HttpxClient:
         return await self._reply(response, attempt, total)
 
     async def _reply(self, response: httpx.Response, attempt: Attempt, total: float | None) -> UpstreamResponse:
-        attempt.watch(response)
         try:
+            attempt.watch(response)
             return HttpxReply(response, total_deadline=total, reused=attempt.reused, on_closed=self._leave)
-        except MalformedReplyError as error:
+        except BaseException as error:
             await response.aclose()
+            if not isinstance(error, MalformedReplyError):
+                raise
             raise attempt.error(UpstreamErrorKind.MALFORMED, str(error)) from error
 
 

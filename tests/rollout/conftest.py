@@ -34,8 +34,9 @@ def free_ports(count):
 class RunningStack:
     """The stack and what operators do to it."""
 
-    def __init__(self, layout):
+    def __init__(self, layout, running):
         self.layout = layout
+        self.running = running
         self.port = layout.port
         self.admin = httpx.Client(base_url=f"http://127.0.0.1:{layout.admin_port}", timeout=30, trust_env=False)
         self.routes = layout.routes_file()
@@ -77,7 +78,9 @@ def stack(tmp_path_factory):
     home = tmp_path_factory.mktemp("stack")
     text = (ROOT / "routes.yaml").read_text()
     assert "\nroutes:\n" in text
-    text = text.replace("\nroutes:\n", f"{SECOND_FEATURE}\nroutes:\n  - {{path: \"/api/v1/upload/*\", feature: upload}}\n")
+    text = text.replace(
+        "\nroutes:\n", f'{SECOND_FEATURE}\nroutes:\n  - {{path: "/api/v1/upload/*", feature: upload}}\n'
+    )
     shipped = home / "shipped.yaml"
     shipped.write_text(text)
     port, admin, redis, legacy, new = free_ports(5)
@@ -93,7 +96,7 @@ def stack(tmp_path_factory):
     running = Stack(layout)
     running.start()
     try:
-        operator = RunningStack(layout)
+        operator = RunningStack(layout, running)
         yield operator
         operator.admin.close()
     finally:

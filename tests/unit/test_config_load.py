@@ -3,7 +3,7 @@ import codecs
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.config.load import load
@@ -32,6 +32,7 @@ def test_percents_are_exact(text, points):
     assert loaded.routes.features["f"].basis_points == points
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_no_percent_passes_through_a_float(points):
     document = Document(f"percent: {points // 100}.{points % 100:02d}", "r.yaml")
@@ -202,11 +203,13 @@ def test_a_misspelt_key_is_not_reported_as_missing_too():
     assert len(faults(GOOD.replace("{url", "{ulr", 1))) == 1
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200) | st.binary(max_size=200))
 def test_no_input_is_more_than_a_fault(source):
     assert load(source).faults
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_no_damage_to_a_good_file_is_more_than_a_fault(data):
     start = data.draw(st.integers(0, len(GOOD)))

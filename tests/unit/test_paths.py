@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.config.schema import EncodedSlash
@@ -93,12 +93,14 @@ def test_what_is_no_path_has_no_reading():
     assert readings(b"*", EncodedSlash.REFUSE) == (b"*",)
 
 
+@settings(deadline=None)
 @given(PATHS)
 def test_normalizing_twice_changes_nothing(raw):
     once = normalize(raw)
     assert normalize(once) == once
 
 
+@settings(deadline=None)
 @given(PATHS, st.booleans())
 def test_a_normal_path_is_rooted_and_has_no_dot_segment_and_no_empty_one(raw, decode_slash):
     normal = normalize(raw, decode_slash=decode_slash)
@@ -108,6 +110,7 @@ def test_a_normal_path_is_rooted_and_has_no_dot_segment_and_no_empty_one(raw, de
     assert b"//" not in normal
 
 
+@settings(deadline=None)
 @given(PATHS)
 def test_the_first_reading_is_the_normal_path_and_a_plain_path_is_its_own(raw):
     assert readings(raw, EncodedSlash.DATA)[0] == normalize(raw)
@@ -115,6 +118,7 @@ def test_the_first_reading_is_the_normal_path_and_a_plain_path_is_its_own(raw):
         assert readings(raw, EncodedSlash.REFUSE) == (raw,)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(list(UNRESERVED)), max_size=20), st.data())
 def test_escaping_unreserved_characters_never_changes_the_meaning(characters, data):
     plain = b"/" + bytes(characters)
@@ -124,6 +128,7 @@ def test_escaping_unreserved_characters_never_changes_the_meaning(characters, da
     assert normalize(escaped) == normalize(plain)
 
 
+@settings(deadline=None)
 @given(PATHS)
 def test_an_encoded_normal_path_is_fit_for_a_request_line_and_means_the_same(raw):
     wire = encode(normalize(raw))

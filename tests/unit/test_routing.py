@@ -212,7 +212,7 @@ ROUTES = st.lists(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(
     ROUTES,
     st.sampled_from(["h.x", "g.h.x", "y", "f.g.h.x"]),

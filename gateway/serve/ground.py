@@ -1,0 +1,91 @@
+"""What a gateway stands on before it starts: its state directory, a private one for sockets, and good routes."""
+
+import contextlib
+import fcntl
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import structlog
+
+from gateway.reload import accept, os_error_in_words, read_accepted
+from gateway.settings import Settings
+
+log = structlog.get_logger("supervisor")
+
+
+class StartError(Exception):
+    """The gateway cannot start. The message is for the operator. faults: lines to print before it, in house form."""
+
+    def __init__(self, message: str, faults: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.faults = faults
+
+
+@contextlib.contextmanager
+def locked(state_dir: Path) -> Iterator[None]:
+    """One gateway per state directory: two would overwrite each other's accepted copy and counters."""
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        lock = (state_dir / "lock").open("w")
+    except OSError as error:
+        raise StartError(
+            f"the state directory {state_dir} cannot be used: {os_error_in_words(error)}; "
+            "make it writable, or give another with --state-dir"
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StartError(
+                f"another gateway is running with the state directory {state_dir}; stop it, or give another with "
+                "--state-dir"
+            ) from None
+        yield
+
+
+@contextlib.contextmanager
+def run_dir() -> Iterator[Path]:
+    """A short private path: the address of a unix socket has room for about 100 bytes."""
+    try:
+        path = Path(tempfile.mkdtemp(prefix="gateway-", dir="/tmp" if Path("/tmp").is_dir() else None))  # noqa: S108
+    except OSError as error:
+        raise StartError(f"no directory for temporary files: {os_error_in_words(error)}") from None
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def empty(directory: Path) -> None:
+    """Counters start from zero with the gateway; Prometheus takes that for a reset."""
+    shutil.rmtree(directory, ignore_errors=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"the counters' directory cannot be made: {os_error_in_words(error)}") from None
+
+
+def check_routes(settings: Settings) -> None:
+    """A cold start: the file if it is good, else the accepted copy, loudly. Raises StartError with every fault."""
+    path = settings.routes
+    try:
+        edit = accept(path.read_bytes(), str(path), settings.accepted_file)
+        faults = [str(fault) for fault in edit.faults]
+        if edit.accepted:
+            for warning in edit.loaded.warnings:
+                log.warning("routes.yaml", fault=str(warning))
+            return
+    except OSError as error:
+        faults = [f"{error.filename or path}: {error.strerror or error}"]
+    try:
+        accepted = read_accepted(settings.accepted_file)
+    except (OSError, ValueError) as error:
+        faults.append(f"{settings.accepted_file}: {error}")
+        accepted = None
+    if accepted is None:
+        raise StartError(f"{path} cannot be used, and there is no accepted copy of it to start with", tuple(faults))
+    for fault in faults:
+        log.error("routes.yaml", fault=fault)
+    log.error("STARTING WITH THE LAST ACCEPTED COPY, because the file cannot be used", file=str(path))
