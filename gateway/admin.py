@@ -2,9 +2,11 @@
 
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -25,7 +27,7 @@ class FlagRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     action: str
-    value: str | None = None
+    value: str | int | float | None = None
     entries: list[str] = []
     remove: bool = False
     who: str = "unknown"
@@ -54,6 +56,7 @@ class AdminApp:
                 HTTPException: _http_fault,
                 FlagRequestError: _flag_fault,
                 ValidationError: _bad_request,
+                Exception: _fault_of_ours,
             },
         )
 
@@ -61,15 +64,20 @@ class AdminApp:
         return _json({"status": "ok"})
 
     async def _readyz(self, request: Request) -> Response:
-        """Ready while any worker is up; `?workers=all` asks for every one."""
-        states = await self.control.workers.ask()
-        up = sum(state is not None for state in states.values())
+        """Ready while any worker takes new clients; `?workers=all` asks for every one.
+
+        A probe waits for the first answer alone: one worker that hangs must not take the others out of service.
+        """
+        workers, number = self.control.workers, self.control.settings.workers
         if self.control.draining:
             return _json({"status": "draining"}, 503)
-        wanted = len(states) if request.query_params.get("workers") == "all" else 1
-        if up < wanted:
-            return _json({"status": "too few workers are up", "workers_up": up, "workers": len(states)}, 503)
-        return _json({"status": "ready", "workers_up": up, "workers": len(states)})
+        if request.query_params.get("workers") != "all":
+            ready = await workers.first_up() is not None
+            return _json({"status": "ready"}) if ready else _json({"status": "no worker is up"}, 503)
+        states = await workers.ask()
+        up = sum(state is not None and not state.draining for state in states.values())
+        status = "ready" if up == number else "too few workers are up"
+        return _json({"status": status, "workers_up": up, "workers": number}, 200 if up == number else 503)
 
     async def _metrics(self, _: Request) -> Response:
         text = await self.control.metrics_text()
@@ -92,12 +100,13 @@ class AdminApp:
         feature = request.path_params["feature"]
         if request.method == "GET":
             return _json(await self.desk.get(feature))
+        _refuse_other_sites(request)
         change = FlagRequest.model_validate_json(await _body(request))
         return _json(
             await self.desk.change(
                 feature,
                 change.action,
-                value=change.value,
+                value=None if change.value is None else str(change.value),
                 entries=tuple(change.entries),
                 remove=change.remove,
                 who=change.who,
@@ -113,7 +122,17 @@ class AdminApp:
         return _json(await self.desk.history(request.path_params["feature"], int(count)))
 
 
+def _refuse_other_sites(request: Request) -> None:
+    """A page in an operator's browser must not be able to move a feature: browsers send Origin with every POST."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise HTTPException(403, f"a page of {origin} may not change flags")
+
+
 async def _body(request: Request) -> bytes:
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
+        raise HTTPException(413, f"at most {MAX_BODY_BYTES} bytes")
     body = bytearray()
     async for piece in request.stream():
         body += piece
@@ -147,4 +166,15 @@ async def _flag_fault(_: Request, error: Exception) -> Response:
 
 
 async def _bad_request(_: Request, error: Exception) -> Response:
-    return _problem(400, "Malformed request", str(error))
+    assert isinstance(error, ValidationError)  # noqa: S101 - registered for it alone
+    return _problem(400, "Malformed request", "; ".join(_words(fault) for fault in error.errors(include_url=False)))
+
+
+def _words(fault: ErrorDetails) -> str:
+    place = ".".join(map(str, fault["loc"]))
+    return f"{place}: {fault['msg']}" if place else fault["msg"]
+
+
+async def _fault_of_ours(_: Request, __: Exception) -> Response:
+    """Starlette raises it again behind this answer, so that the log has it."""
+    return _problem(500, "Internal error", "the control process failed at this request; its log says more")

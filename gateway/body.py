@@ -1,53 +1,61 @@
 """The client's body: taken whole where it has already arrived, streamed with backpressure where it has not."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from gateway.errors import ClientError
 from gateway.exchange import client_left
-from gateway.rules.headers import Fields, first
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 class RequestBody:
-    """One request's body. `whole` holds it when it is complete (then it can be replayed); otherwise iterate."""
+    """One request's body: `whole` where it is `complete` (it can be replayed then), otherwise `stream`.
 
-    __slots__ = ("_first", "_receive", "complete", "content_length", "whole")
+    Raises ClientError 400 or 501 for a framing that cannot be passed on. on_read: called when nothing more will be
+    taken from the client, so that somebody can listen for its leaving.
+    """
 
-    def __init__(self, fields: Fields, http_version: str, receive: Receive) -> None:
+    __slots__ = ("_first", "_on_read", "_receive", "asked", "complete", "content_length", "whole")
+
+    def __init__(
+        self, named: Mapping[bytes, bytes], http_version: str, receive: Receive, on_read: Callable[[], None]
+    ) -> None:
         self._receive = receive
+        self._on_read = on_read
         self._first = b""
-        self.content_length = _declared_length(fields)
+        self.content_length = _declared_length(named)
         self.whole: bytes | None = None
-        framed = bool(self.content_length) or first(fields, b"transfer-encoding") is not None
+        self.asked = False
+        framed = bool(self.content_length) or _is_chunked(named)
         self.complete = not framed and http_version.startswith("1")
 
-    @property
-    def replayable(self) -> bool:
-        """Whether it can be sent a second time: there is none, or it arrived whole."""
-        return self.complete
-
     async def begin(self) -> None:
-        """Waits for the first piece. Raises ClientError 499 when the client leaves before it."""
-        message = await self._message()
-        if message.get("more_body", False):
-            self._first = message.get("body", b"")
-        else:
+        """Waits for the first piece, if there is a body. Raises ClientError 499 when the client leaves before it."""
+        if not self.complete:
+            self.asked = True
+            message = await self._message()
+            if message.get("more_body", False):
+                self._first = message.get("body", b"")
+                return
             self.whole = message.get("body", b"")
             self.complete = True
+        self._on_read()
 
     async def stream(self) -> AsyncIterator[bytes]:
         """The pieces as they arrive. Raises ClientError 499 when the client leaves before the end."""
         piece, more = self._first, True
-        while True:
-            if piece:
-                yield piece
-            if not more:
-                self.complete = True
-                return
-            message = await self._message()
-            piece, more = message.get("body", b""), message.get("more_body", False)
+        self._first = b""
+        try:
+            while True:
+                if piece:
+                    yield piece
+                if not more:
+                    return
+                message = await self._message()
+                piece, more = message.get("body", b""), message.get("more_body", False)
+        finally:
+            self._on_read()
 
     async def _message(self) -> dict[str, Any]:
         message = await self._receive()
@@ -56,10 +64,18 @@ class RequestBody:
         return message
 
 
-def _declared_length(fields: Fields) -> int | None:
-    text = first(fields, b"content-length")
+def _declared_length(named: Mapping[bytes, bytes]) -> int | None:
+    text = named.get(b"content-length")
     if text is None:
         return None
     if not text.isdigit() or len(text) > 18:
         raise ClientError(400, "Bad request", "the Content-Length is not a number that can be served")
     return int(text)
+
+
+def _is_chunked(named: Mapping[bytes, bytes]) -> bool:
+    """RFC 9112 section 6.1: what is in a coding that we do not know cannot be passed on without it."""
+    coding = named.get(b"transfer-encoding")
+    if coding is not None and coding.strip().lower() != b"chunked":
+        raise ClientError(501, "Not implemented", "the only transfer coding that is served is chunked")
+    return coding is not None

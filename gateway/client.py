@@ -9,14 +9,27 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
 from gateway.body import RequestBody
-from gateway.exchange import Exchange
+from gateway.exchange import Exchange, client_left
 from gateway.rules.headers import Fields
 
 
-class Edge(Protocol):
-    """What our own protocol class offers beyond ASGI."""
+class Listener(Protocol):
+    """What an edge tells of the connection that a request came on; an `Exchange`."""
 
-    on_disconnect: Callable[[], None] | None
+    def leave(self) -> None:
+        """The client's connection is gone."""
+        ...
+
+    def cut_short(self) -> None:
+        """The server ends, and what is left with it."""
+        ...
+
+
+class Edge(Protocol):
+    """What our own protocol class offers beyond ASGI. `lost`: the connection has gone already."""
+
+    listener: Listener | None
+    lost: bool
 
     def abort(self) -> None:
         """Cuts the connection: nothing more is sent, not even what is buffered."""
@@ -30,7 +43,7 @@ class ResponseCutError(Exception):
 class ClientSide:
     """One per exchange; owned by `Proxy`."""
 
-    __slots__ = ("_edge", "_exchange", "_receive", "_send", "_watcher", "body")
+    __slots__ = ("_body", "_edge", "_exchange", "_receive", "_scope", "_send", "_watcher")
 
     def __init__(
         self,
@@ -40,37 +53,51 @@ class ClientSide:
         send: Callable[[dict[str, Any]], Awaitable[None]],
     ) -> None:
         self._exchange = exchange
+        self._scope = scope
         self._receive = receive
         self._send = send
+        self._body: RequestBody | None = None
         self._watcher: asyncio.Task[None] | None = None
-        self.body = RequestBody(exchange.fields, scope.get("http_version", "1.1"), receive)
         exchange.task = asyncio.current_task()
         self._edge: Edge | None = (scope.get("extensions") or {}).get("gateway.edge")
         if self._edge is not None:
-            self._edge.on_disconnect = exchange.leave
+            self._edge.listener = exchange
 
-    def watch(self) -> None:
+    async def body(self) -> RequestBody:
+        """The request's body, with what has arrived of it. Raises ClientError: 499 when the client has left, 400 or
+        501 for a framing that cannot be served.
+        """
+        if self._edge is not None and self._edge.lost:
+            raise client_left()
+        version = self._scope.get("http_version", "1.1")
+        self._body = RequestBody(self._exchange.named, version, self._receive, self._watch)
+        await self._body.begin()
+        return self._body
+
+    def _watch(self) -> None:
         """From here on nothing more is read from the client but its leaving."""
-        if self._edge is None and self._watcher is None:
+        if self._edge is None and self._watcher is None and self._exchange.task is not None:
             name = f"client-watch-{self._exchange.request_id.decode()}"
             self._watcher = asyncio.get_running_loop().create_task(self._wait_for_disconnect(), name=name)
 
     async def _wait_for_disconnect(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        if not self._exchange.response_complete:
-            self._exchange.leave()
+        self._exchange.leave()
 
     async def start(self, status: int, fields: Fields) -> None:
         """Sends the head of the answer."""
         self._exchange.response_started = True
+        if b"expect" in self._exchange.named and not (self._body is not None and self._body.asked):
+            # Nobody has said 100: the client may or may not send its body now, and the next request's place is unknown.
+            fields = [*fields, (b"connection", b"close")]
         await self._send({"type": "http.response.start", "status": status, "headers": fields})
 
     async def send_piece(self, piece: bytes, *, more: bool) -> None:
         """Sends a piece of the body; waits while the client is slower than the upstream."""
+        await self._send({"type": "http.response.body", "body": piece, "more_body": more})
         if not more:
             self._exchange.response_complete = True
-        await self._send({"type": "http.response.body", "body": piece, "more_body": more})
 
     def abort(self) -> None:
         """Cuts the connection, so that the client cannot take what it has for the whole."""
@@ -80,15 +107,10 @@ class ClientSide:
             raise ResponseCutError
         self._edge.abort()
 
-    def uncancel(self) -> None:
-        """The cancellation that told of the client's leaving has been dealt with."""
-        if self._exchange.task is not None:
-            self._exchange.task.uncancel()
-
     def close(self) -> None:
         """Ends the watch. Always called, in `finally`."""
-        if self._edge is not None:
-            self._edge.on_disconnect = None
+        if self._edge is not None and self._edge.listener is self._exchange:
+            self._edge.listener = None
         if self._watcher is not None:
             self._watcher.cancel()
         self._exchange.task = None

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import sys
 import time
 from collections.abc import Mapping
 
@@ -22,7 +23,7 @@ from gateway.flags.stored import FlagStoreError
 from gateway.flags.writer import FlagWriter
 from gateway.follower import FlagFollower
 from gateway.lifeline import Lifeline
-from gateway.reload import LOOK_SECONDS, FileWatch, accept, read_accepted
+from gateway.reload import LOOK_SECONDS, FileWatch, accept, os_error_in_words, read_accepted, restore_accepted
 from gateway.report import WorkerState
 from gateway.rules.plan import Plan, compile_plan
 from gateway.settings import Process, this_process
@@ -33,6 +34,7 @@ from gateway.workers import Workers
 
 ASK_EVERY_SECONDS = 1.0
 SAMPLE_EVERY_SECONDS = 5.0
+TRY_AGAIN_SECONDS = 1.0
 
 log = structlog.get_logger("control")
 
@@ -58,6 +60,7 @@ class Control:
         self.lifeline = Lifeline(process.lifeline_fd)
         self._watch = FileWatch(self.settings.routes)
         self._look_now = asyncio.Event()
+        self._try_again_at = 0.0
 
     # -- routes.yaml
 
@@ -76,13 +79,45 @@ class Control:
             try:
                 await asyncio.wait_for(self._look_now.wait(), LOOK_SECONDS)
                 self._look_now.clear()
-                content = self._watch.take()
+                content, asked = self._watch.take(), True
             except TimeoutError:
-                content = self._watch.look()
+                content, asked = self._watch.look(), False
+            self._tell_missing(asked=asked)
             if content is not None:
-                await self._consider(content)
+                await self._consider(content, asked=asked)
+            self._restore_accepted()
+            if self.config.problem is not None and time.monotonic() > self._try_again_at:
+                self._watch.forget()  # a full disk is freed without an edit
 
-    async def _consider(self, content: bytes) -> None:
+    def _tell_missing(self, *, asked: bool) -> None:
+        """A file that is gone is no instruction: what runs keeps running, and status says so."""
+        problem = self._watch.problem
+        before, self.config.missing = self.config.missing, problem
+        if problem is not None and (asked or problem != before):
+            log.error("routes.yaml cannot be read; what ran before keeps running", problem=problem)
+        elif problem is None and before is not None:
+            log.info("routes.yaml can be read again")
+
+    def _restore_accepted(self) -> None:
+        """A worker that is born needs it."""
+        try:
+            if restore_accepted(self.settings.accepted_file, self.plan.routes, self.plan.sha256):
+                log.warning("the accepted copy of routes.yaml was gone and is written again")
+        except OSError as error:
+            self._cannot_write(error)
+
+    def _cannot_write(self, error: OSError) -> None:
+        before = self.config.problem
+        self.config.problem = (
+            f"the accepted copy {self.settings.accepted_file} cannot be written: {os_error_in_words(error)}; "
+            "what ran before keeps running, and it is tried again"
+        )
+        self._try_again_at = time.monotonic() + TRY_AGAIN_SECONDS
+        if self.config.problem != before:
+            self._count("failed")
+            log.error("routes.yaml not taken over", problem=self.config.problem)
+
+    async def _consider(self, content: bytes, *, asked: bool) -> None:
         """One version of the file: in force whole, or nothing changes and every fault is told."""
         settings = self.settings
         try:
@@ -90,13 +125,17 @@ class Control:
                 accept, content, str(settings.routes), settings.accepted_file, unless_sha256=self.plan.sha256
             )
         except OSError as error:
-            self.config.problem = f"the accepted copy cannot be written: {error}; what ran before keeps running"
-            self._count("failed")
-            log.error("routes.yaml not taken over", problem=self.config.problem)
+            self.config.faults = ()
+            self._cannot_write(error)
             return
         self.config.problem = None
+        had_faults = bool(self.config.faults)
         self.config.faults, self.config.warnings = edit.faults, edit.loaded.warnings
         if edit.unchanged:
+            if had_faults:
+                log.info("routes.yaml is again what is in force")
+            elif asked:
+                log.info("routes.yaml has not changed")
             return
         self.config.last_edit_at = time.time()
         if not edit.accepted or edit.loaded.routes is None:
@@ -118,12 +157,18 @@ class Control:
     # -- workers and their counters
 
     async def _follow_workers(self) -> None:
-        """Keeps the last states at hand for scrapes, tells when all are ready, and signs off the dead."""
+        """Tells when all are ready and who does not answer, and signs off the dead."""
         announced = False
+        hung: frozenset[str] = frozenset()
         pids: dict[str, int] = {}
         while True:
             states = await self.workers.ask()
             await self._sign_off_the_dead(pids, states)
+            for slot in sorted(self.workers.unresponsive - hung):
+                log.error("a worker does not answer", slot=slot)
+            for slot in sorted(hung - self.workers.unresponsive):
+                log.info("a worker answers again, or was replaced", slot=slot)
+            hung = self.workers.unresponsive
             if not announced and all(states.values()):
                 announced = True
                 log.info("ready", workers=len(states))
@@ -150,8 +195,8 @@ class Control:
 
     # -- life
 
-    async def run(self) -> None:
-        """Serves the admin port until told to stop."""
+    async def run(self) -> bool:
+        """Serves the admin port until told to stop. False when a part of it failed and a new process is wanted."""
         self.lifeline.install()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, self._look_now.set)
@@ -176,10 +221,19 @@ class Control:
         self.tasks.start(self._follow_routes(), name="follow-routes")
         self.tasks.start(self._follow_workers(), name="follow-workers")
         self.tasks.start(self._sample_counters(), name="sample-counters")
-        await self.lifeline.stopped.wait()
+        healthy = await self.lifeline.until_stopped_or(self.tasks.failed)
+        for accepting in server.servers:
+            accepting.close()
+        listener.close()
+        for connection in list(server.server_state.connections):
+            connection.shutdown()
         await self.tasks.stop()
         await self.flags.stop()
         await self.workers.close()
+        for store in (self.writer, self.registry):
+            if store is not None:
+                await store.aclose()
+        return healthy
 
     def _drain_announced(self) -> None:
         self.draining = True
@@ -189,8 +243,12 @@ def main() -> None:
     """`python -m gateway.control`, started by the supervisor."""
     process = this_process()
     logs.configure(process="control")
-    with contextlib.suppress(KeyboardInterrupt):
-        uvloop.run(Control(process).run())
+    try:
+        control = Control(process)
+    except (OSError, ValueError) as error:
+        log.error("the control process cannot start", fault=str(error))
+        sys.exit(1)
+    sys.exit(0 if uvloop.run(control.run()) else 1)
 
 
 if __name__ == "__main__":

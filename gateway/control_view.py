@@ -15,15 +15,24 @@ from gateway.workers import Workers
 
 @dataclass(slots=True)
 class ConfigState:
-    """What became of routes.yaml since this process started; shown by `gateway status`."""
+    """What became of routes.yaml since this process started; shown by `gateway status`.
+
+    problem: the accepted copy cannot be written. missing: routes.yaml cannot be read.
+    """
 
     accepted_sha256: str
     accepted_at: float
     last_edit_at: float | None = None
     faults: tuple[Fault, ...] = ()
     problem: str | None = None
+    missing: str | None = None
     warnings: tuple[Fault, ...] = ()
-    results: dict[str, int] = field(default_factory=lambda: {"accepted": 0, "refused": 0})
+    results: dict[str, int] = field(default_factory=lambda: {"accepted": 0, "refused": 0, "failed": 0})
+
+    @property
+    def file_in_force(self) -> bool:
+        """Whether the gateway runs what stands in the file now."""
+        return not self.faults and self.problem is None and self.missing is None
 
 
 class ControlView(Protocol):

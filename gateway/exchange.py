@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.errors import ClientError, GatewayError
 from gateway.model import NO_FEATURE, Cohort, Decision, Reason, Side
-from gateway.rules.headers import Fields
+from gateway.rules.headers import Fields, client_origin
 from gateway.rules.keys import Key
 from gateway.rules.plan import FeaturePlan, Plan, Target
 from gateway.rules.rewrite import PathRewrite
@@ -21,7 +21,11 @@ def client_left() -> ClientError:
 
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """Attributes are grouped by when they become known; everything inbound stays as it came."""
+    """Attributes are grouped by when they become known; everything inbound stays as it came.
+
+    named: the first value of each field. query: with its question mark, empty where there is none. scheme: of the
+    connection. trusted: the peer is a proxy whose forwarding fields are believed. client_ip: the user's address.
+    """
 
     # inbound
     plan: Plan
@@ -31,9 +35,11 @@ class Exchange:
     raw_path: bytes
     query: bytes
     fields: Fields
+    named: Mapping[bytes, bytes]
     host: bytes
     scheme: str
     peer: str
+    trusted: bool
     client_ip: str
     request_id: bytes
 
@@ -41,6 +47,7 @@ class Exchange:
     target: Target | None = None
     key: Key | None = None
     decision: Decision | None = None
+    decisions: int = 0
 
     # admit: the (feature, side) whose requests in flight this one is counted among
     admitted: tuple[str, Side] | None = None
@@ -93,14 +100,23 @@ class Exchange:
             return self.target.rewrite if self.target is not None else None
         return self.target.feature.rewrites[1 if self.side is Side.NEW else 0]
 
+    @property
+    def client_origin(self) -> tuple[str, bytes]:
+        """Scheme and host as the user's browser has them."""
+        return client_origin(self.named, scheme=self.scheme, host=self.host, trusted=self.trusted)
+
     def leave(self) -> None:
-        """The client's connection is gone: stop what is being done for it. Called by the edge, at most once."""
-        self.gone = True
-        if self.task is not None:
-            self.task.cancel()
+        """The client's connection is gone: stop what is being done for it."""
+        if not self.response_complete:
+            self.gone = True
+            self._stop()
 
     def cut_short(self) -> None:
-        """A kill's grace is over: this stream from new ends now."""
-        self.cut = True
+        """A kill's or a drain's grace is over: this request ends now."""
+        if not self.response_complete:
+            self.cut = True
+            self._stop()
+
+    def _stop(self) -> None:
         if self.task is not None:
             self.task.cancel()

@@ -8,13 +8,14 @@ import time
 from typing import Any
 
 from gateway.control_view import ControlView
+from gateway.flags.registry import WorkerReport
 from gateway.flags.stored import FlagConflictError, FlagStoreError
 from gateway.flags.writer import FlagWriter, Written
 from gateway.percent import format_percent, parse_percent
 from gateway.rules.flagvalues import nearest
 from gateway.rules.policy import FeaturePolicy
 
-CONFIRM_SECONDS = 5.0
+CONFIRM_SECONDS = 3.0
 LOOK_SECONDS = 0.02
 
 NO_STORE = (
@@ -78,11 +79,14 @@ class FlagDesk:
             raise FlagRequestError(503, "Flag store", str(error)) from None
         except ValueError as error:
             raise FlagRequestError(400, "Malformed value", str(error)) from None
-        confirmed, missing, silent = await self._in_force(feature, written.change.rev, kill=action == "disable")
+        unheard: set[str] = set()
+        confirmed, missing, silent = await self._in_force(
+            feature, written.change.rev, kill=action == "disable", unheard=unheard
+        )
         return {
             "feature": feature,
             **written.change.fields(),
-            "warnings": list(written.warnings),
+            "warnings": [*written.warnings, *sorted(unheard)],
             "flag": flag_json(self._policy(feature)),
             "workers": {"confirmed": confirmed, "missing": missing, "silent": silent},
         }
@@ -112,17 +116,39 @@ class FlagDesk:
             return await writer.adopt(feature, **meta)
         raise ValueError(f"{action!r} is no action; there are percent, enable, disable, allow, deny, unset and adopt")
 
-    async def _in_force(self, feature: str, rev: int, *, kill: bool) -> tuple[list[str], list[str], list[str]]:
-        """Which workers hold the change, which live ones do not when time is up, and which have fallen silent."""
+    async def _in_force(
+        self, feature: str, rev: int, *, kill: bool, unheard: set[str]
+    ) -> tuple[list[str], list[str], list[str]]:
+        """Which workers hold the change, which live ones do not when time is up, and which have fallen silent.
+
+        unheard: takes why other machines could not be asked. Our own reading is waited for too: the answer shows it.
+        """
         deadline = time.monotonic() + CONFIRM_SECONDS
         while True:
-            confirmed, missing, silent = await self._look(feature, rev, kill=kill)
-            if not missing or time.monotonic() > deadline:
+            unheard.clear()
+            confirmed, missing, silent = await self._look(feature, rev, kill=kill, unheard=unheard)
+            policy = self._control.flags.policies.get(feature)
+            done = not missing and (policy is None or policy.rev >= rev)
+            if done or time.monotonic() > deadline:
                 return sorted(confirmed), sorted(missing), sorted(silent)
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _look(self, feature: str, rev: int, *, kill: bool) -> tuple[list[str], list[str], list[str]]:
-        workers, registry = self._control.workers, self._control.registry
+    async def _others(self, unheard: set[str]) -> list[WorkerReport]:
+        """Workers of other machines; our own are asked directly."""
+        if self._control.registry is None:
+            return []
+        try:
+            reports = await self._control.registry.read()
+        except FlagStoreError as error:
+            unheard.add(f"workers of other machines could not be asked: {error}")
+            return []
+        own = self._control.process.gateway_id + ":"
+        return [report for report in reports if not report.worker.startswith(own)]
+
+    async def _look(
+        self, feature: str, rev: int, *, kill: bool, unheard: set[str]
+    ) -> tuple[list[str], list[str], list[str]]:
+        workers = self._control.workers
         states = await workers.ask()
         confirmed: list[str] = []
         missing = [f"{slot} (does not answer)" for slot in workers.unresponsive]
@@ -132,9 +158,7 @@ class FlagDesk:
             if state is not None:
                 done = held is not None and (held.killed if kill else held.rev >= rev)
                 (confirmed if done else missing).append(slot)
-        for report in await registry.read() if registry is not None else ():
-            if report.worker.startswith(self._control.process.gateway_id + ":"):
-                continue  # asked directly, above
+        for report in await self._others(unheard):
             flag = report.features.get(feature)
             done = flag is not None and (flag.killed if kill else flag.rev >= rev)
             where = confirmed if done else missing if report.live else silent

@@ -70,9 +70,12 @@ class FlagFollower:
             feature_changed(policy.name, None, share(policy), **_source(policy))
 
     async def _first_read(self, seconds: float) -> bool:
+        """Whether it came. One that failed is not waited for again where the last known flags are at hand."""
         deadline = asyncio.get_running_loop().time() + seconds
+        at_first = self.watcher.problem if self.watcher is not None else None
         while self.watcher is not None and self.watcher.last_sync is None:
-            if asyncio.get_running_loop().time() > deadline:
+            failed = self.watcher.problem != at_first and self.watcher.known is not None
+            if failed or asyncio.get_running_loop().time() > deadline:
                 return False
             await asyncio.sleep(FIRST_READ_LOOK_SECONDS)
         return True

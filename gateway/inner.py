@@ -42,6 +42,7 @@ class InnerServer:
     def __init__(self, answers: Answers, path: Path) -> None:
         self._answers = answers
         self._path = path
+        self._listener: socket.socket | None = None
         app = Starlette(
             routes=[Route("/state", self._state), Route("/explain", self._explain, methods=["POST"])],
         )
@@ -52,7 +53,7 @@ class InnerServer:
     async def start(self) -> None:
         """Replaces a dead predecessor's socket."""
         self._path.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener = self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(str(self._path))
         self._path.chmod(0o600)
         listener.listen(64)
@@ -65,6 +66,8 @@ class InnerServer:
         """Closes it."""
         for server in self._server.servers:
             server.close()
+        if self._listener is not None:
+            self._listener.close()
         for connection in list(self._server.server_state.connections):
             connection.shutdown()
         self._path.unlink(missing_ok=True)

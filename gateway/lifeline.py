@@ -49,6 +49,16 @@ class Lifeline:
         self.orphaned = True
         self.stopped.set()
 
+    async def until_stopped_or(self, failed: asyncio.Event) -> bool:
+        """Waits until it must stop, or a part of the process has failed for good: then False."""
+        waits = [asyncio.ensure_future(event.wait()) for event in (self.stopped, failed)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return self.stopped.is_set()
+
     async def sleep(self, seconds: float) -> None:
         """Waits, unless it must stop at once."""
         try:

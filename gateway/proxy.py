@@ -9,22 +9,21 @@ import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from email.utils import formatdate
 from typing import Any, Protocol
 
 from gateway.body import RequestBody
 from gateway.client import ClientSide
-from gateway.errors import ClientError, GatewayError, InternalError, UpstreamError, UpstreamErrorKind
+from gateway.errors import GatewayError, InternalError, NoUpstreamError, UpstreamError, UpstreamErrorKind
 from gateway.exchange import Exchange, client_left
 from gateway.model import Decision, Outcome, Reason, Side
-from gateway.recorder import Recorder
-from gateway.rules import cookies, headers, problem, retry, trace
+from gateway.outbound import outbound_request
+from gateway.recorder import Recorder, outcome_of
+from gateway.reply import is_event_stream, problem_reply, reply_fields
+from gateway.rules import headers, retry, trace
 from gateway.rules.assign import choose_side, find_target
 from gateway.rules.keys import Key, KeySource
-from gateway.rules.paths import normalize
 from gateway.rules.plan import Plan
 from gateway.rules.policy import FeaturePolicy
-from gateway.rules.rewrite import location_back
 from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamClient, UpstreamResponse
 
 Scope = MutableMapping[str, Any]
@@ -69,19 +68,8 @@ class Proxy:
         client = ClientSide(exchange, scope, receive, send)
         try:
             await self.serve(exchange, client)
-        except GatewayError as error:
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the one place where failures are answered
             await self._fail(exchange, client, error)
-        except asyncio.CancelledError:
-            if not (exchange.gone or exchange.cut):
-                raise
-            client.uncancel()
-            if exchange.gone:
-                exchange.error = client_left()
-            else:
-                client.abort()
-        except Exception as error:  # noqa: BLE001 - the one place where a fault of ours becomes an answer
-            self.recorder.fault(exchange, error)
-            await self._fail(exchange, client, InternalError("the gateway failed; its log has the request id"))
         finally:
             client.close()
             self._settle(exchange)
@@ -90,20 +78,11 @@ class Proxy:
         """The life of a request that goes well, and of one that is tried again."""
         self._match(exchange)
         self._decide(exchange)
-        body = await self._admit(exchange, client)
-        while True:
+        body = await self._admit(client)
+        response = None
+        while response is None:
             request = self._prepare(exchange, body)
-            try:
-                response = await self._send(exchange, request)
-            except DecisionChangedError:
-                self._decide(exchange)
-                continue
-            except UpstreamError as error:
-                self._attempt_failed(exchange, error)
-                if not self._may_retry(exchange, body, error):
-                    raise
-                continue
-            break
+            response = await self._send(exchange, body, request)
         try:
             await self._relay(exchange, client, response)
         finally:
@@ -114,39 +93,44 @@ class Proxy:
     def _receive(self, scope: Scope) -> Exchange:
         plan = self.held.plan
         fields: headers.Fields = scope["headers"]
+        named = headers.by_name(fields)
         peer = scope["client"][0] if scope.get("client") else ""
-        raw_path = scope.get("raw_path") or scope["path"].encode()
+        trusted = headers.is_trusted(peer, plan.trusted)
+        raw_path, mark, _ = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")
         return Exchange(
             plan=plan,
             clients=self.held.clients,
             started=time.perf_counter(),
             method=scope["method"].encode("ascii"),
-            raw_path=raw_path.partition(b"?")[0],
-            query=scope["query_string"],
+            raw_path=raw_path,
+            query=b"?" + scope["query_string"] if scope["query_string"] or mark else b"",
             fields=fields,
-            host=headers.first(fields, b"host") or b"",
+            named=named,
+            host=named.get(b"host", b""),
             scheme=scope.get("scheme", "http"),
             peer=peer,
-            client_ip=headers.client_address(peer, fields, plan.trusted) if plan.trusted else peer,
-            request_id=trace.request_id(headers.first(fields, b"x-request-id"), self._random.getrandbits(128)),
+            trusted=trusted,
+            client_ip=headers.client_address(peer, fields, plan.trusted) if trusted else peer,
+            request_id=trace.request_id(named.get(b"x-request-id"), self._random.getrandbits(128)),
         )
 
     def _match(self, exchange: Exchange) -> None:
         exchange.target = find_target(
             exchange.plan,
             method=exchange.method,
-            host=exchange.host,
             raw_path=exchange.raw_path,
             fields=exchange.fields,
+            named=exchange.named,
         )
-        if headers.first(exchange.fields, b"upgrade") is not None and _wants_websocket(exchange.fields):
-            raise ClientError(501, "Not implemented", "WebSocket upgrades are not served here")
 
     # -- decide
 
     def _decide(self, exchange: Exchange) -> None:
         """By what this worker holds at this moment; again for a request whose decision a kill has overtaken."""
         assert exchange.target is not None  # noqa: S101 - _match has set it
+        exchange.decisions += 1
+        if exchange.decisions > MAX_DECISIONS:
+            raise NoUpstreamError("the decision for this request kept changing")
         feature = exchange.target.feature
         if feature is None:
             exchange.decision = Decision("none", Side.FIXED, Reason.ROUTE, exchange.target.upstream)
@@ -163,58 +147,52 @@ class Proxy:
 
     def _still_decided(self, exchange: Exchange) -> None:
         """Called by the upstream client right before the head is written: from a kill on, nothing reaches new."""
-        if exchange.side is Side.NEW and self._is_killed(exchange.feature):
+        if self._is_overtaken(exchange):
             raise DecisionChangedError
 
-    def _is_killed(self, feature: str) -> bool:
-        policy = self.held.policies.get(feature)
+    def _is_overtaken(self, exchange: Exchange) -> bool:
+        """Whether a kill forbids new, which was chosen."""
+        if exchange.side is not Side.NEW:
+            return False
+        policy = self.held.policies.get(exchange.feature)
         return policy is not None and (policy.killed or policy.unknown)
 
     # -- admit
 
-    async def _admit(self, exchange: Exchange, client: ClientSide) -> RequestBody:
-        body = client.body
-        if not body.complete:
-            await body.begin()
-        if body.complete:
-            client.watch()
-        return body
+    async def _admit(self, client: ClientSide) -> RequestBody:
+        return await client.body()
 
     # -- prepare
 
     def _prepare(self, exchange: Exchange, body: RequestBody) -> OutboundRequest:
         assert exchange.decision is not None  # noqa: S101 - _decide has set it
-        upstream = exchange.plan.upstreams[exchange.decision.upstream]
-        fields = [(b"host", upstream.host or exchange.host)]
-        fields += headers.forwardable_request(exchange.fields)
-        fields += headers.forwarding_fields(
-            exchange.fields,
-            peer=exchange.peer,
-            scheme=exchange.scheme,
-            host=exchange.host,
-            trusted=headers.is_trusted(exchange.peer, exchange.plan.trusted),
-        )
-        given = headers.first(exchange.fields, b"traceparent")
-        fields.append((b"x-request-id", exchange.request_id))
-        fields.append((b"traceparent", trace.traceparent(given, self._random.getrandbits(192))))
-        path = exchange.raw_path
-        if exchange.rewrite is not None:
-            path = exchange.rewrite.forward(path, normalize(path))
-        return OutboundRequest(
-            method=exchange.method,
-            target=path + b"?" + exchange.query if exchange.query else path,
-            headers=fields,
-            body=body.whole if body.complete else body.stream(),
-            content_length=body.content_length,
+        return outbound_request(
+            exchange,
+            exchange.plan.upstreams[exchange.decision.upstream],
+            body,
+            fresh=self._random.getrandbits(192),
             admit=lambda: self._still_decided(exchange),
         )
 
     # -- send
 
-    async def _send(self, exchange: Exchange, request: OutboundRequest) -> UpstreamResponse:
+    async def _send(self, exchange: Exchange, body: RequestBody, request: OutboundRequest) -> UpstreamResponse | None:
+        """One attempt; None where it must be made again."""
         assert exchange.decision is not None  # noqa: S101 - _decide has set it
         self.recorder.attempt_begins(exchange)
-        response = await exchange.clients[exchange.decision.upstream].send(request)
+        try:
+            response = await exchange.clients[exchange.decision.upstream].send(request)
+        except DecisionChangedError:
+            self.recorder.attempt_withdrawn(exchange)
+            self._decide(exchange)
+            return None
+        except UpstreamError as error:
+            self._attempt_failed(exchange, error)
+            if not retry.may_retry(error, method=exchange.method, replayable=body.complete, attempts=exchange.attempts):
+                raise
+            if self._is_overtaken(exchange):
+                self._decide(exchange)
+            return None
         exchange.first_byte_seconds = time.perf_counter() - exchange.attempt_started
         exchange.status = response.status
         return response
@@ -223,19 +201,12 @@ class Proxy:
         self.recorder.attempt_ends(exchange, _OUTCOMES.get(error.kind, Outcome.TRUNCATED))
         self.recorder.upstream_error(exchange, error)
 
-    def _may_retry(self, exchange: Exchange, body: RequestBody, error: UpstreamError) -> bool:
-        if not retry.may_retry(error, method=exchange.method, replayable=body.replayable, attempts=exchange.attempts):
-            return False
-        if exchange.side is Side.NEW and self._is_killed(exchange.feature):
-            self._decide(exchange)
-        return True
-
     # -- relay
 
     async def _relay(self, exchange: Exchange, client: ClientSide, response: UpstreamResponse) -> None:
-        fields = self._response_fields(exchange, response)
-        if exchange.streaming and exchange.side is Side.NEW:
-            self.streams.add(exchange)
+        fields = reply_fields(exchange, response)
+        if is_event_stream(fields):
+            self._note_stream(exchange)
         try:
             await client.start(response.status, fields)
             piece = response.read_nowait()
@@ -250,82 +221,64 @@ class Proxy:
         except UpstreamError as error:
             self._attempt_failed(exchange, error)
             raise
-        self.recorder.attempt_ends(exchange, _outcome_of(response.status))
+        self.recorder.attempt_ends(exchange, outcome_of(response.status))
 
-    def _response_fields(self, exchange: Exchange, response: UpstreamResponse) -> headers.Fields:
-        fields = headers.forwardable_response(response.headers)
-        if response.content_length is not None and response.status not in headers.UNFRAMED:
-            fields.append((b"content-length", b"%d" % response.content_length))
-        exchange.streaming = _is_event_stream(fields)
-        if exchange.rewrite is not None or headers.first(fields, b"location") is not None:
-            fields = self._rewritten_back(exchange, fields)
-        decision = exchange.decision
-        if decision is not None and decision.issue_cookie and exchange.key is not None:
-            cacheable = cookies.may_be_stored_by_shared_caches(exchange.method, response.status, fields)
-            if not cacheable:
-                name, secure = exchange.key.source.name, exchange.scheme == "https"
-                fields.append((b"set-cookie", cookies.issued_cookie(name, exchange.key.value, secure=secure)))
-        if headers.first(fields, b"date") is None:
-            fields.append((b"date", http_date(time.time())))
-        return fields + self._own_fields(exchange)
+    def _note_stream(self, exchange: Exchange) -> None:
+        """A stream of new's is cut when a kill's grace is over; one that begins after the kill has its own grace."""
+        exchange.streaming = True
+        if exchange.side is Side.NEW:
+            self.streams.add(exchange)
+            if self._is_overtaken(exchange):
+                grace = exchange.plan.routes.kill_grace_seconds
+                asyncio.get_running_loop().call_later(grace, self._cut_late_stream, exchange)
 
-    def _rewritten_back(self, exchange: Exchange, fields: headers.Fields) -> headers.Fields:
-        assert exchange.decision is not None  # noqa: S101 - _decide has set it
-        rewrite = exchange.rewrite
-        origins = exchange.plan.upstreams[exchange.decision.upstream].origins
-        ours = exchange.scheme.encode() + b"://" + exchange.host
-        changed = []
-        for name, value in fields:
-            if name in (b"location", b"content-location"):
-                value = location_back(value, rewrite, upstream_origins=origins, client_origin=ours)  # noqa: PLW2901
-            elif name == b"set-cookie" and rewrite is not None:
-                value = rewrite.cookie_back(value)  # noqa: PLW2901
-            changed.append((name, value))
-        return changed
-
-    def _own_fields(self, exchange: Exchange) -> headers.Fields:
-        fields = [(b"x-request-id", exchange.request_id)]
-        if exchange.plan.expose_decision and exchange.decision is not None:
-            fields += [
-                (b"x-gateway-feature", exchange.decision.feature.encode()),
-                (b"x-gateway-side", exchange.decision.side.value.encode()),
-                (b"x-gateway-reason", exchange.decision.reason.value.encode()),
-            ]
-        return fields
-
-    # -- settle
-
-    async def _fail(self, exchange: Exchange, client: ClientSide, error: GatewayError) -> None:
-        """A problem document while that is still possible; once the reply has begun, only a cut is honest."""
-        exchange.error = error
-        if error.status == 499 or exchange.gone:
-            exchange.gone = True
-            return
-        if exchange.response_started:
-            client.abort()
-            return
-        exchange.status = error.status
-        document = problem.problem_document(error, exchange.request_id)
-        fields = [
-            (b"content-type", problem.CONTENT_TYPE),
-            (b"content-length", b"%d" % len(document)),
-            (b"cache-control", b"no-store"),
-            (b"date", http_date(time.time())),
-            *self._own_fields(exchange),
-        ]
-        if error.status == 503:
-            fields.append((b"retry-after", b"1"))
-        await client.start(error.status, fields)
-        await client.send_piece(b"" if exchange.method == b"HEAD" else document, more=False)
-
-    def _settle(self, exchange: Exchange) -> None:
-        self.streams.discard(exchange)
-        self.recorder.finished(exchange)
+    def _cut_late_stream(self, exchange: Exchange) -> None:
+        if exchange in self.streams and self._is_overtaken(exchange):
+            exchange.cut_short()
 
     def cut_streams(self, feature: str) -> None:
         """A kill's grace is over: streams that new still serves for a feature end. Called by `worker`."""
         for exchange in [stream for stream in self.streams if stream.feature == feature]:
             exchange.cut_short()
+
+    # -- settle
+
+    async def _fail(self, exchange: Exchange, client: ClientSide, fault: BaseException) -> None:
+        """A problem document while that is still possible; once the reply has begun, only a cut is honest."""
+        error = exchange.error = self._error_of(exchange, fault)
+        if error.status == 499:
+            exchange.gone = True
+        elif exchange.response_started:
+            client.abort()
+        else:
+            exchange.status = error.status
+            fields, document = problem_reply(exchange, error)
+            try:
+                await client.start(error.status, fields)
+                await client.send_piece(document, more=False)
+            except asyncio.CancelledError as cancelled:
+                exchange.error = self._error_of(exchange, cancelled)
+                if not exchange.gone:
+                    client.abort()
+
+    def _error_of(self, exchange: Exchange, fault: BaseException) -> GatewayError:
+        """What a failure means to the client. Raises a cancellation that is none of ours: the server's own."""
+        if isinstance(fault, asyncio.CancelledError):
+            if not (exchange.gone or exchange.cut):
+                raise fault
+            if exchange.task is not None:
+                exchange.task.uncancel()
+        elif not isinstance(fault, GatewayError):
+            self.recorder.fault(exchange, fault)
+        if exchange.gone:
+            return client_left()
+        if exchange.cut:
+            return NoUpstreamError("the gateway ended this request; it may be sent again")
+        return fault if isinstance(fault, GatewayError) else InternalError("the gateway failed; its log has the id")
+
+    def _settle(self, exchange: Exchange) -> None:
+        self.streams.discard(exchange)
+        self.recorder.finished(exchange)
 
 
 _OUTCOMES = {
@@ -340,35 +293,9 @@ _OUTCOMES = {
 }
 
 
-def _outcome_of(status: int) -> Outcome:
-    if status < 400:
-        return Outcome.OK
-    return Outcome.CLIENT_ERROR if status < 500 else Outcome.SERVER_ERROR
-
-
 def _fresh_key(source: KeySource) -> Key:
     """128 random bits for a user who has no key: what the cookie that we issue will hold."""
     return Key(source, secrets.token_hex(16).encode(), issued=True)
-
-
-def _is_event_stream(fields: headers.Fields) -> bool:
-    return (headers.first(fields, b"content-type") or b"").startswith(b"text/event-stream")
-
-
-def _wants_websocket(fields: headers.Fields) -> bool:
-    return (headers.first(fields, b"upgrade") or b"").lower() == b"websocket"
-
-
-_date: tuple[int, bytes] = (0, b"")
-
-
-def http_date(now: float) -> bytes:
-    """The Date field (RFC 9110 section 5.6.7), formatted once a second."""
-    global _date  # noqa: PLW0603 - a cache of one value
-    second = int(now)
-    if _date[0] != second:
-        _date = (second, formatdate(second, usegmt=True).encode("ascii"))
-    return _date[1]
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -7,7 +7,7 @@ import structlog
 from gateway.errors import UpstreamError
 from gateway.exchange import Exchange
 from gateway.model import Outcome
-from gateway.telemetry.logs import RequestLine, request_line
+from gateway.telemetry.logs import RequestLine, is_logged, request_line
 from gateway.telemetry.metrics import RequestMetrics
 
 log = structlog.get_logger("proxy")
@@ -36,6 +36,11 @@ class Recorder:
         exchange.first_byte_seconds = None
         exchange.attempt_started = time.perf_counter()
 
+    def attempt_withdrawn(self, exchange: Exchange) -> None:
+        """Nothing was sent, for a kill came first: it counts for nobody."""
+        exchange.attempts -= 1
+        exchange.attempt_open = False
+
     def attempt_ends(self, exchange: Exchange, outcome: Outcome) -> None:
         """It ended; exactly once per try. Streams stay out of durations."""
         if not exchange.attempt_open:
@@ -49,14 +54,14 @@ class Recorder:
         if exchange.decision is not None:
             self.metrics.upstream_error(exchange.decision.upstream, error.kind)
 
-    def fault(self, exchange: Exchange, error: Exception) -> None:
+    def fault(self, exchange: Exchange, error: BaseException) -> None:
         """A fault of ours: the whole traceback, with the request id."""
         log.error("the gateway failed to serve a request", request_id=exchange.request_id.decode(), exc_info=error)
 
     def finished(self, exchange: Exchange) -> None:
         """The last word on a request."""
         if exchange.attempt_open:
-            self.attempt_ends(exchange, Outcome.CLIENT_GONE if exchange.gone else Outcome.TRUNCATED)
+            self.attempt_ends(exchange, _outcome_of_unfinished(exchange))
         self._leave(exchange)
         seconds = time.perf_counter() - exchange.started
         status = 499 if exchange.gone else exchange.status
@@ -70,6 +75,8 @@ class Recorder:
 
     def _log(self, exchange: Exchange, status: int, seconds: float) -> None:
         policy = exchange.plan.log
+        if not is_logged(status, exchange.request_id, policy):
+            return
         line = RequestLine(
             feature=exchange.feature,
             side=exchange.side,
@@ -83,3 +90,19 @@ class Recorder:
             error=exchange.error.detail if exchange.error is not None else None,
         )
         request_line(log, line, policy)
+
+
+def outcome_of(status: int) -> Outcome:
+    """Of a reply that came whole."""
+    if status < 400:
+        return Outcome.OK
+    return Outcome.CLIENT_ERROR if status < 500 else Outcome.SERVER_ERROR
+
+
+def _outcome_of_unfinished(exchange: Exchange) -> Outcome:
+    """Of an attempt that the upstream did not end. What we cut ourselves after its head is not held against it."""
+    if exchange.gone:
+        return Outcome.CLIENT_GONE
+    if exchange.first_byte_seconds is not None:
+        return outcome_of(exchange.status)
+    return Outcome.TIMEOUT if exchange.cut else Outcome.TRUNCATED

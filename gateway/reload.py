@@ -14,6 +14,7 @@ from pathlib import Path
 from gateway.config.accepted import Accepted, dump_accepted, load_accepted
 from gateway.config.faults import Fault
 from gateway.config.load import Loaded, load
+from gateway.config.schema import RoutesFile
 
 LOOK_SECONDS = 0.1
 MISSING_LOOKS = 5
@@ -104,17 +105,17 @@ class Edit:
 def accept(content: bytes, filename: str, accepted_file: Path, *, unless_sha256: str | None = None) -> Edit:
     """Validates one version of routes.yaml and, if it is good, makes it the accepted copy.
 
-    unless_sha256: of the version in force, which is not written again while its copy is there.
+    unless_sha256: of the version in force, which is not written again.
     Raises OSError when the accepted copy cannot be written: then nothing has changed.
     """
     loaded = load(content, filename)
     if loaded.routes is None or loaded.faults:
         return Edit(loaded, accepted=False)
-    if loaded.sha256 == unless_sha256 and accepted_file.is_file():
+    if loaded.sha256 == unless_sha256:
         return Edit(loaded, accepted=True, unchanged=True)
-    text = content.decode("utf-8", "surrogateescape")
+    text = content.decode("utf-8")
     write_atomically(accepted_file, dump_accepted(loaded.routes, loaded.sha256, text))
-    return Edit(loaded, accepted=True, unchanged=loaded.sha256 == unless_sha256)
+    return Edit(loaded, accepted=True)
 
 
 def read_accepted(accepted_file: Path) -> Accepted | None:
@@ -125,6 +126,14 @@ def read_accepted(accepted_file: Path) -> Accepted | None:
         return load_accepted(accepted_file.read_bytes())
     except FileNotFoundError:
         return None
+
+
+def restore_accepted(accepted_file: Path, routes: RoutesFile, sha256: str) -> bool:
+    """Writes the copy again from what is in force, where somebody has deleted it. Raises OSError."""
+    if accepted_file.exists():
+        return False
+    write_atomically(accepted_file, dump_accepted(routes, sha256, ""))
+    return True
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway import __version__
 from gateway.control_view import ControlView
+from gateway.deaths import Deaths, read_deaths
 from gateway.flagdesk import flag_json
 from gateway.flags.history import Change
 from gateway.flags.stored import FlagStoreError
@@ -20,13 +21,17 @@ async def describe(control: ControlView, *, now: float) -> dict[str, Any]:
     states = await control.workers.ask()
     await control.traffic.sample()
     changes = await _last_changes(control)
+    deaths = read_deaths(control.process.run_dir)
     return {
         "version": __version__,
         "time": now,
         "draining": control.draining,
         "config": _config(control, states),
         "redis": _redis(control, states),
-        "workers": {slot: _worker(state, slot in control.workers.unresponsive) for slot, state in states.items()},
+        "workers": {
+            slot: _worker(state, slot in control.workers.unresponsive, deaths.get(slot))
+            for slot, state in states.items()
+        },
         "features": {name: _feature(control, name, states, changes.get(name)) for name in control.flags.policies},
         "fixed": control.traffic.recent("none"),
         "window_seconds": control.traffic.seconds,
@@ -44,10 +49,11 @@ def _config(control: ControlView, states: Mapping[str, WorkerState | None]) -> d
         "accepted_sha256": config.accepted_sha256,
         "accepted_at": config.accepted_at,
         "last_edit_at": config.last_edit_at,
-        "file_in_force": not config.faults and config.problem is None,
+        "file_in_force": config.file_in_force,
         "faults": [str(fault) for fault in config.faults],
         "warnings": [str(fault) for fault in config.warnings],
         "problem": config.problem,
+        "missing": config.missing,
         "edits": dict(config.results),
         "workers_behind": behind,
     }
@@ -67,11 +73,14 @@ def _redis(control: ControlView, states: Mapping[str, WorkerState | None]) -> di
     }
 
 
-def _worker(state: WorkerState | None, unresponsive: bool) -> dict[str, Any]:
+def _worker(state: WorkerState | None, unresponsive: bool, deaths: Deaths | None) -> dict[str, Any]:
+    """deaths: what the supervisor has said of the slot; None while nobody died in it."""
+    died = deaths.model_dump() if deaths is not None else None
     if state is None:
-        return {"up": False, "state": "does not answer" if unresponsive else "down"}
+        return {"up": False, "state": "does not answer" if unresponsive else "down", "deaths": died}
     return {
         "up": True,
+        "deaths": died,
         "state": "draining" if state.draining else "serving",
         "pid": state.pid,
         "started": state.started,

@@ -10,7 +10,9 @@ _log = structlog.get_logger("tasks")
 
 
 class Tasks:
-    """The background work of one process. A task that fails is logged with its name and ends the wait for it."""
+    """The background work of one process. A task that fails is logged with its name, and
+    `failed` is set: the owner then ends the process in good order, for a part of it is missing.
+    """
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()

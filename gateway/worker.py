@@ -5,10 +5,11 @@ process over a private socket what it holds. It drains on SIGTERM, and when its 
 """
 
 import asyncio
-import contextlib
 import os
+import shutil
 import signal
 import socket
+import sys
 import time
 from collections.abc import Mapping
 
@@ -53,7 +54,7 @@ class Worker:
         self.tasks = Tasks()
         self.started = time.time()
         self.upstreams = Upstreams()
-        self._watch = FileWatch(self.settings.accepted_file)
+        self._watch = FileWatch(self.settings.accepted_file, whole=True)
         self.plan = self._first_plan()
         self.flags = FlagFollower(
             process=process, routes=self.plan.routes, on_policies=self._policies_changed, tasks=self.tasks
@@ -99,7 +100,7 @@ class Worker:
         try:
             accepted = await asyncio.to_thread(read_accepted, self.settings.accepted_file)
             plan = await asyncio.to_thread(compile_plan, accepted.routes, accepted.sha256) if accepted else None
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             log.error("the accepted copy of routes.yaml cannot be used; nothing changes", fault=str(error))
             return
         if plan is None or plan.sha256 == self.plan.sha256:
@@ -168,8 +169,10 @@ class Worker:
 
     # -- life
 
-    async def run(self) -> None:
-        """Serves until told to stop, then drains. Returns when nothing is left."""
+    async def run(self) -> bool:
+        """Serves until told to stop, then drains; nothing is left then. False when a part of it failed and a new
+        process is wanted.
+        """
         self.lifeline.install()
         await self.flags.start(first_read_seconds=FIRST_READ_SECONDS)
         inner = InnerServer(self, self.process.socket_path(self.process.slot))
@@ -182,14 +185,23 @@ class Worker:
             self._tell_other_machines()
             self.tasks.start(self.registry.run(), name="tell-other-machines")
         log.info("serving", config_sha256=self.plan.sha256[:12])
-        await self.lifeline.stopped.wait()
-        await self._drain()
+        healthy = await self.lifeline.until_stopped_or(self.tasks.failed)
+        self.lifeline.hurry |= not healthy  # the others go on accepting: no balancer needs to know
+        await self._drain(listener)
         await self.flags.stop()
         await inner.stop()
         await self.tasks.stop()
         await self._sign_off()
         for client in self.clients.values():
             await client.aclose()
+        if self.lifeline.orphaned:
+            self._clear_run_dir()
+        return healthy
+
+    def _clear_run_dir(self) -> None:
+        """What a killed supervisor cannot remove any more; the last worker's socket is gone when it comes here."""
+        if not any(self.process.run_dir.glob("*.sock")):
+            shutil.rmtree(self.process.run_dir, ignore_errors=True)
 
     async def _sign_off(self) -> None:
         """A worker that ends in good order is not waited for; one that cannot say so is forgotten after a while."""
@@ -206,7 +218,10 @@ class Worker:
         slots, mine = self.settings.workers, int(self.process.slot.removeprefix("w"))
         return ConnectionBoard(self.process.run_dir / "connections", slots=slots, mine=mine) if slots > 1 else None
 
-    async def _drain(self) -> None:
+    async def _drain(self, listener: socket.socket) -> None:
+        """listener: our share of the socket is given up as soon as we accept no more; when the last one does so,
+        clients are refused rather than left in a queue that nobody empties.
+        """
         routes = self.plan.routes
         log.info("draining", delay_seconds=routes.drain_delay_seconds, timeout_seconds=routes.drain_timeout_seconds)
         self.server.announce_drain()
@@ -215,10 +230,13 @@ class Worker:
         cut = 0
         if not self.lifeline.at_once.is_set():
             drain = self.tasks.start(self.server.drain(routes.drain_timeout_seconds), name="drain")
+            await asyncio.sleep(0)  # it closes its server first
+            listener.close()
             await self.lifeline.first_of(drain)
             cut = drain.result() if drain.done() and not drain.cancelled() else self.server.cut()
         else:
             cut = self.server.cut()
+        listener.close()
         log.info("stopped", requests_cut=cut)
 
 
@@ -228,8 +246,12 @@ def main() -> None:
     logs.configure(process="worker", slot=process.slot)
     counterfile.use_slot_files()
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    with contextlib.suppress(KeyboardInterrupt):
-        uvloop.run(Worker(process).run())
+    try:
+        worker = Worker(process)
+    except (OSError, ValueError) as error:
+        log.error("the worker cannot start", fault=str(error))
+        sys.exit(1)
+    sys.exit(0 if uvloop.run(worker.run()) else 1)
 
 
 if __name__ == "__main__":

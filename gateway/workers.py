@@ -9,7 +9,10 @@ import structlog
 from gateway.report import WorkerState
 from gateway.settings import Process
 
-ASK_SECONDS = 1.0
+ASK_SECONDS = 0.7
+"""Below the second that a scrape or a probe may take as a whole."""
+TRIES = 2
+"""A connection that was kept open may be closed by the worker at the moment of the question."""
 
 log = structlog.get_logger("control")
 
@@ -20,7 +23,6 @@ class Workers:
     def __init__(self, process: Process) -> None:
         self._slots = [f"w{number}" for number in range(process.settings.workers)]
         self._clients = {slot: _client(process.socket_path(slot)) for slot in self._slots}
-        self.last: dict[str, WorkerState | None] = dict.fromkeys(self._slots)
         self.unresponsive: frozenset[str] = frozenset()
         """Slots whose process is there but does not answer: it may still be serving by what it holds."""
 
@@ -28,18 +30,35 @@ class Workers:
         """What each worker holds now, by slot; None for one that does not answer."""
         hung: set[str] = set()
         states = await asyncio.gather(*(self._state(slot, hung) for slot in self._slots))
-        self.last, self.unresponsive = dict(zip(self._slots, states, strict=True)), frozenset(hung)
-        return self.last
+        self.unresponsive = frozenset(hung)
+        return dict(zip(self._slots, states, strict=True))
+
+    async def first_up(self) -> WorkerState | None:
+        """The first answer that comes, without waiting for a worker that hangs; None when nobody answers."""
+        asked = [asyncio.ensure_future(self._state(slot, set())) for slot in self._slots]
+        try:
+            for answer in asyncio.as_completed(asked):
+                state = await answer
+                if state is not None and not state.draining:
+                    return state
+        finally:
+            for task in asked:
+                task.cancel()
+        return None
 
     async def _state(self, slot: str, hung: set[str]) -> WorkerState | None:
-        try:
-            reply = await self._clients[slot].get("/state")
-            return WorkerState.model_validate_json(reply.content)
-        except (httpx.ConnectError, httpx.RemoteProtocolError, httpx.ReadError):
-            return None  # nobody listens, or it died while it answered
-        except (httpx.HTTPError, ValueError):
-            hung.add(slot)
-            return None
+        for _ in range(TRIES):
+            try:
+                reply = await self._clients[slot].get("/state")
+                return WorkerState.model_validate_json(reply.content)
+            except httpx.ConnectError:
+                return None  # nobody listens
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                continue  # it died while it answered, or closed an idle connection
+            except (httpx.HTTPError, ValueError):
+                hung.add(slot)
+                return None
+        return None
 
     async def explain(self, question: bytes) -> tuple[int, bytes] | None:
         """The answer of the first worker that is up; None when none is."""

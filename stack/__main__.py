@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from stack.layout import DEFAULT_LEGACY_PORT, DEFAULT_NEW_PORT, Layout
-from stack.run import Stack, StackError
+from stack.run import Stack, StackError, interrupt_at_stops
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -14,19 +14,23 @@ ROOT = Path(__file__).resolve().parent.parent
 def main() -> int:
     """Returns the exit status."""
     layout = _layout()
-    layout.home.mkdir(parents=True, exist_ok=True)
-    stack = Stack(layout)
+    interrupt_at_stops()
     began = time.monotonic()
     try:
+        layout.home.mkdir(parents=True, exist_ok=True)
+        stack = Stack(layout)
         stack.start()
-    except StackError as error:
+    except (StackError, OSError) as error:
         print(f"make run: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print("stopped while it started")
         return 130
     try:
         print(_welcome(layout, time.monotonic() - began), flush=True)
         status = stack.run()
+    except KeyboardInterrupt:
+        status = 0
     finally:
         print("stopping ...", flush=True)
         began = time.monotonic()

@@ -1,6 +1,7 @@
 """Where the sample stack keeps its files and which ports it takes."""
 
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,11 +56,15 @@ class Layout:
         return path.read_text().strip()
 
     def routes_file(self) -> Path:
-        """The shipped routes.yaml, or a copy with the ports changed where other ones were asked for."""
-        if (self.legacy_port, self.new_port) == (DEFAULT_LEGACY_PORT, DEFAULT_NEW_PORT):
+        """The shipped routes.yaml, or a copy with the ports changed where other ones were asked for.
+
+        The copy is made anew at each start: edits that are to last belong into the shipped one.
+        """
+        ports = {DEFAULT_LEGACY_PORT: self.legacy_port, DEFAULT_NEW_PORT: self.new_port}
+        if all(default == port for default, port in ports.items()):
             return self.routes
-        text = self.routes.read_text()
-        text = text.replace(f":{DEFAULT_LEGACY_PORT}", f":{self.legacy_port}")
+        pattern = rf"(?<=127\.0\.0\.1:)({'|'.join(map(str, ports))})\b"
+        text = re.sub(pattern, lambda found: str(ports[int(found[0])]), self.routes.read_text())
         copy = self.home / "routes.yaml"
-        copy.write_text(text.replace(f":{DEFAULT_NEW_PORT}", f":{self.new_port}"))
+        copy.write_text(f"# Made from {self.routes} at each start, with other ports; edits here are lost then.\n{text}")
         return copy

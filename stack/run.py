@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from math import inf
 from pathlib import Path
 
 from gateway.serve.child import Child
@@ -16,8 +17,9 @@ from stack.layout import Layout
 READY_SECONDS = 30.0
 LOOK_SECONDS = 0.05
 WATCH_SECONDS = 0.2
-HURRY_AFTER_SECONDS = 3.0
+HURRY_AFTER_SECONDS = 2.0
 KILL_AFTER_SECONDS = 4.0
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StackError(Exception):
@@ -46,8 +48,14 @@ class Stack:
             raise
 
     def _check_ports(self) -> None:
-        taken = []
+        taken, seen = [], dict[int, str]()
         for name, (port, option) in self.layout.ports.items():
+            if port in seen:
+                taken.append(
+                    f"port {port} ({name}): the {seen[port]} has it too; move one of them, this one with {option}"
+                )
+                continue
+            seen[port] = name
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
@@ -76,8 +84,8 @@ class Stack:
             mortal=True,
             log=self.layout.logs / f"{name}.log",
         )
+        self.children.append(child)  # first: an interrupt must find it
         child.start()
-        self.children.append(child)
 
     def _launch_gateway(self) -> None:
         layout = self.layout
@@ -101,66 +109,79 @@ class Stack:
             self._fail_if_one_died()
             waiting = {name: url for name, url in waiting.items() if not _answers(url)}
             if waiting and time.monotonic() > deadline:
-                raise StackError(f"not ready after {READY_SECONDS:.0f} s: {', '.join(waiting)}; see {layout.logs}")
-            time.sleep(LOOK_SECONDS if waiting else 0)
+                ends = "\n".join(self._end_of_log(name) for name in waiting)
+                raise StackError(f"not ready after {READY_SECONDS:.0f} s: {', '.join(waiting)}\n{ends}")
+            if waiting:
+                time.sleep(LOOK_SECONDS)
 
     def _fail_if_one_died(self) -> None:
         for child in self.children:
-            status = child.reap()
-            if status is not None:
-                log = self.layout.logs / f"{child.name}.log"
-                raise StackError(f"{child.name} ended with status {status}; the end of {log}:\n{_tail(log)}")
+            if child.reap() is not None:
+                raise StackError(f"{child.name} DIED ({child.last_end}); {self._end_of_log(child.name)}")
+
+    def _end_of_log(self, name: str) -> str:
+        log = self.layout.logs / f"{name}.log"
+        return f"the end of {log}:\n{_tail(log)}"
 
     def run(self) -> int:
         """Until Ctrl-C or SIGTERM. A service that dies is said, and the rest runs on; without the gateway all ends."""
-        stop = _Stop()
-        while not stop.asked:
+        while True:
             for child in self.children:
-                status = child.reap()
-                if status is not None:
-                    log = self.layout.logs / f"{child.name}.log"
-                    print(f"\n{child.name} DIED with status {status}; the end of {log}:\n{_tail(log)}", flush=True)
+                if child.reap() is not None:
+                    print(f"\n{child.name} DIED ({child.last_end}); {self._end_of_log(child.name)}", flush=True)
                     if child.name == "gateway":
                         return 1
-            stop.wait(WATCH_SECONDS)
-        return 0
+            try:
+                time.sleep(WATCH_SECONDS)
+            except KeyboardInterrupt:
+                return 0
 
     def stop(self) -> None:
-        """Everything, within five seconds."""
+        """Everything, within five seconds. The gateway first, so that what it still serves finds its services."""
+        ignore_stops()
         began = time.monotonic()
-        for child in self.children:
+        gateway = [child for child in self.children if child.name == "gateway"]
+        others = [child for child in self.children if child.name != "gateway"]
+        for child in gateway:
             child.signal(signal.SIGINT)
-        hurried = False
-        while any(child.process is not None for child in self.children):
-            for child in self.children:
+        self._until_ended(gateway, began + HURRY_AFTER_SECONDS)
+        for child in gateway:
+            child.signal(signal.SIGTERM)  # the second signal: it cuts what still runs
+        for child in others:
+            child.signal(signal.SIGTERM)
+        self._until_ended(self.children, began + KILL_AFTER_SECONDS)
+        for child in self.children:
+            child.signal(signal.SIGKILL)
+        self._until_ended(self.children, inf)
+
+    def _until_ended(self, children: list[Child], deadline: float) -> None:
+        while time.monotonic() < deadline:
+            for child in children:
                 child.reap()
-            elapsed = time.monotonic() - began
-            if elapsed > HURRY_AFTER_SECONDS and not hurried:
-                hurried = True
-                for child in self.children:
-                    child.signal(signal.SIGTERM)
-            if elapsed > KILL_AFTER_SECONDS:
-                for child in self.children:
-                    child.signal(signal.SIGKILL)
+            if all(child.process is None for child in children):
+                return
             time.sleep(LOOK_SECONDS)
 
 
-class _Stop:
-    """Notes SIGINT, SIGTERM and SIGHUP instead of being ended by them."""
+def interrupt_at_stops() -> None:
+    """SIGTERM and SIGHUP end the stack as Ctrl-C does, at any moment of the start too."""
+    for number in STOPS:
+        signal.signal(number, signal.default_int_handler)
 
-    def __init__(self) -> None:
-        self.asked = False
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda *_: setattr(self, "asked", True))
 
-    def wait(self, seconds: float) -> None:
-        """A signal interrupts nothing here; it is seen at the next look."""
-        time.sleep(seconds)
+def ignore_stops() -> None:
+    """While everything is being stopped: a second Ctrl-C must not leave the half of it."""
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Whatever proxy the environment names: these are loopback addresses of ours."""
 
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310 - a loopback address of ours
+        with _DIRECT.open(url, timeout=2) as reply:
             return bool(reply.status == 200)
     except (urllib.error.URLError, OSError):
         return False

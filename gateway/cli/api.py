@@ -1,5 +1,6 @@
 """The CLI's way to the control process: HTTP to the admin port, and errors in words."""
 
+import os
 import sys
 import time
 from typing import Any, NoReturn
@@ -7,6 +8,9 @@ from typing import Any, NoReturn
 import httpx
 import typer
 from rich.console import Console
+from rich.markup import escape
+
+from gateway.telemetry.redact import clean_text
 
 TIMEOUT_SECONDS = 15.0
 RECONNECT_SECONDS = 3.0
@@ -15,8 +19,8 @@ RECONNECT_SECONDS = 3.0
 WIDE = 200
 """Columns where the output is no terminal: a file or a pipe has no edge to fold lines at."""
 
-console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
-errors = Console(stderr=True, soft_wrap=True)
+console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE, highlight=False)
+errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 class AdminApi:
@@ -60,7 +64,12 @@ def _content(reply: httpx.Response) -> Any:
     return content
 
 
+def safe(text: str) -> str:
+    """Text from outside for a line with markup: brackets stay brackets, and nothing in it moves a cursor."""
+    return escape("\n".join(clean_text(line, one_line=True) for line in text.split("\n")))
+
+
 def fail(message: str, *, status: int = 1) -> NoReturn:
     """Says what is wrong on standard error and exits."""
-    errors.print(f"[bold red]error:[/] {message}", highlight=False)
+    errors.print(f"[bold red]error:[/] {safe(message)}")
     raise typer.Exit(status)

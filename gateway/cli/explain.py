@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from gateway.cli.api import AdminApi, console, fail
+from gateway.cli.api import AdminApi, console, fail, safe
 from gateway.cli.options import Admin, AsJson
 
 
@@ -29,7 +29,7 @@ def explain(
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")
     for name, text in _rows(answer):
-        table.add_row(name, text)
+        table.add_row(name, safe(text))
     console.print(table)
 
 
@@ -37,7 +37,8 @@ def _pair(text: str) -> list[str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
         fail(f'--header {text!r} is not "name: value"', status=2)
-    return [name.strip(), value.strip()]
+    # As curl sends it: a header is bytes, those of UTF-8; JSON carries each byte as one character.
+    return [name.strip(), value.strip().encode("utf-8", "surrogateescape").decode("latin-1")]
 
 
 def _rows(answer: dict[str, Any]) -> list[tuple[str, str]]:

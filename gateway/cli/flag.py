@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from gateway.cli.api import AdminApi, console, fail
+from gateway.cli.api import AdminApi, console, fail, safe
 from gateway.cli.options import Admin, AsJson
 
 app = typer.Typer(no_args_is_help=True, help="Reads and changes the flags: each change is recorded.")
@@ -31,7 +31,7 @@ def list_flags(admin: Admin = "", as_json: AsJson = False) -> None:
         print(json.dumps(content))
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("feature", "percent", "source", "state", "allow", "deny", "rev", "notes"):
+    for column in ("feature", "percent", "source", "state", "allow", "deny", "rev"):
         table.add_column(column, justify="right" if column in ("percent", "allow", "deny", "rev") else "left")
     for name, flag in content.items():
         table.add_row(
@@ -42,9 +42,11 @@ def list_flags(admin: Admin = "", as_json: AsJson = False) -> None:
             str(len(flag["allow"])),
             str(len(flag["deny"])),
             str(flag["rev"]),
-            "; ".join(notes_of(flag)),
         )
     console.print(table)
+    for name, flag in content.items():
+        for note in notes_of(flag):
+            console.print(f"[yellow]{name}:[/] {safe(note)}", soft_wrap=True)
 
 
 @app.command()
@@ -135,11 +137,14 @@ def history(
     if as_json:
         print(json.dumps(content))
         return
+    if not content:
+        console.print(f"no change of {feature} is recorded")
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("at", "who", "action", "old", "new", "reason"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column == "at", overflow="fold")
     for entry in content:
-        table.add_row(*(str(entry[column]) for column in ("at", "who", "action", "old", "new", "reason")))
+        table.add_row(*(safe(str(entry[column])) for column in ("at", "who", "action", "old", "new", "reason")))
     console.print(table)
 
 
@@ -156,17 +161,51 @@ def _change(feature: str, action: str, admin: str, as_json: bool, **more: Any) -
 
 
 def _print_change(content: dict[str, Any]) -> None:
-    old, new = content["old"] or "nothing", content["new"] or "nothing"
-    console.print(f"[bold]{content['feature']}[/] {content['action']}: {old} -> {new}", highlight=False)
+    console.print(_done(content), soft_wrap=True)
     confirmed = content["workers"]["confirmed"]
     if confirmed:
-        console.print(f"in force on {len(confirmed)} workers: {', '.join(confirmed)}", highlight=False)
-    for worker in content["workers"]["silent"]:
-        console.print(
-            f"[yellow]note:[/] silent: {worker}; dead, or cut off from Redis with what it held", highlight=False
+        workers = f"{len(confirmed)} worker{'' if len(confirmed) == 1 else 's'}"
+        console.print(f"in force on {workers}: {safe(', '.join(confirmed))}", soft_wrap=True)
+    notes = [f"silent: {worker}; dead, or cut off from Redis with what it held" for worker in _silent(content)]
+    notes += [*content["warnings"], *_still_killed(content), *notes_of(content["flag"])]
+    for note in notes:
+        console.print(f"[yellow]note:[/] {safe(note)}", soft_wrap=True)
+
+
+def _done(content: dict[str, Any]) -> str:
+    """What has been done, in one line."""
+    name, flag = f"[bold]{safe(content['feature'])}[/]", content["flag"]
+    if content["action"] == "disable":
+        return (
+            f"{name} is [bold red]KILLED[/]: everything goes to legacy. Its percent stays {flag['percent']}; "
+            f"`gateway flag enable {safe(content['feature'])}` ends the kill"
         )
-    for note in [*content["warnings"], *notes_of(content["flag"])]:
-        console.print(f"[yellow]note:[/] {note}", highlight=False)
+    if content["action"] == "enable":
+        return f"{name} is enabled: {flag['percent']} % of keys go to new, by {flag['source']}"
+    if content["action"] == "set":
+        before = f", {safe(content['old'])} % before" if content["old"] else ""
+        return f"{name}: {safe(content['new'])} % of keys go to new{before}"
+    old, new = content["old"] or "nothing", content["new"] or "nothing"
+    return f"{name} {content['action']}: {safe(old)} -> {safe(new)}"
+
+
+def _silent(content: dict[str, Any]) -> list[str]:
+    return list(content["workers"]["silent"])
+
+
+def _still_killed(content: dict[str, Any]) -> list[str]:
+    """A change of a killed feature moves nobody; each kill is ended where it was made."""
+    if content["action"] == "disable":
+        return []
+    ends = {
+        "redis": f"`gateway flag enable {content['feature']}` ends it",
+        "file": "`kill: true` on the feature in routes.yaml must go",
+        "kill_all": "`kill_all: true` in routes.yaml must go",
+    }
+    return [
+        f"still KILLED by {source}, so nothing goes to new: {ends.get(source, 'end it there')}"
+        for source in content["flag"]["killed_by"]
+    ]
 
 
 def _print_flag(flag: dict[str, Any]) -> None:
@@ -174,12 +213,14 @@ def _print_flag(flag: dict[str, Any]) -> None:
         ("feature", flag["feature"]),
         ("percent", f"{flag['percent']} % from {flag['source']}"),
         ("state", state_of(flag)),
-        ("allow", ", ".join(flag["allow"]) or "-"),
-        ("deny", ", ".join(flag["deny"]) or "-"),
+        ("allow", safe(", ".join(flag["allow"])) or "-"),
+        ("deny", safe(", ".join(flag["deny"])) or "-"),
         ("rev", str(flag["rev"])),
-        *(("note", note) for note in notes_of(flag)),
+        *(("note", safe(note)) for note in notes_of(flag)),
     ]
     table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
     for row in rows:
         table.add_row(*row)
     console.print(table)

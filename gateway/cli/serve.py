@@ -5,16 +5,23 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.api import fail
-from gateway.serve.supervisor import StartError, Supervisor
+from gateway.cli.api import errors, fail
+from gateway.serve.ground import StartError
+from gateway.serve.supervisor import Supervisor
 from gateway.settings import Settings
 from gateway.telemetry import logs
+from gateway.telemetry.redact import clean_text
+
+REDIS_FORMS = (
+    "write redis://host:port/db with user:password before the host where it needs one, rediss:// for TLS, unix://path, "
+    "or `embedded`"
+)
 
 
 def serve(
     routes: Annotated[Path, typer.Option(envvar="GATEWAY_ROUTES", help="The routes file.")] = Path("routes.yaml"),
     host: Annotated[str, typer.Option(envvar="GATEWAY_HOST", help="Where clients connect.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="GATEWAY_PORT", min=0, max=65535)] = 8000,
+    port: Annotated[int, typer.Option(envvar="GATEWAY_PORT", min=0, max=65535, help="0: any that is free.")] = 8000,
     admin_host: Annotated[
         str, typer.Option(envvar="GATEWAY_ADMIN_HOST", help="Where operators and Prometheus connect.")
     ] = "127.0.0.1",
@@ -38,8 +45,6 @@ def serve(
     ] = "gateway",
 ) -> None:
     """Runs the gateway until SIGTERM (drains) or Ctrl-C."""
-    if redis not in (None, "", "embedded") and not redis.startswith(("redis://", "rediss://", "unix://")):
-        fail("--redis is neither redis://host:port, rediss://host:port, unix://path nor `embedded`", status=2)
     settings = Settings(
         routes=routes,
         host=host,
@@ -47,13 +52,31 @@ def serve(
         admin_host=admin_host,
         admin_port=admin_port,
         workers=workers,
-        redis=redis or None,
+        redis=_checked_redis(redis or None),
         redis_port=redis_port,
         state_dir=state_dir.resolve(),
         namespace=namespace,
     )
     logs.configure(process="supervisor")
     try:
-        raise typer.Exit(Supervisor(settings).run())
+        status = Supervisor(settings).run()
     except StartError as error:
+        for fault in error.faults:
+            errors.print(fault, markup=False, highlight=False)
         fail(str(error))
+    raise typer.Exit(status)
+
+
+def _checked_redis(redis: str | None) -> str | None:
+    """Refused here rather than by each process in turn; never repeated to the terminal, for it may hold a password."""
+    if redis in (None, "embedded"):
+        return redis
+    if not redis.startswith(("redis://", "rediss://", "unix://")):
+        fail(f"--redis is no address of a Redis server; {REDIS_FORMS}", status=2)
+    try:
+        from gateway.flags.session import connection_for  # noqa: PLC0415 - most commands do without redis-py
+
+        connection_for(redis, 1.0)
+    except (ValueError, TypeError) as error:
+        fail(f"--redis cannot be used: {clean_text(str(error), one_line=True)}; {REDIS_FORMS}", status=2)
+    return redis

@@ -2,11 +2,12 @@
 
 import json
 import time
+from datetime import datetime
 from typing import Any
 
 from rich.table import Table
 
-from gateway.cli.api import AdminApi, console
+from gateway.cli.api import AdminApi, console, safe
 from gateway.cli.flag import notes_of, state_of
 from gateway.cli.options import Admin, AsJson
 
@@ -25,10 +26,12 @@ def status(admin: Admin = "", as_json: AsJson = False) -> None:
     console.print(_features(content))
     console.print()
     minutes = content["window_seconds"] / 60
-    console.print(f"[bold]traffic[/] of the last {minutes:.1f} minutes; times to the first byte", highlight=False)
+    console.print(
+        f"[bold]traffic[/] of the last {minutes:.1f} minutes; p50 to p99 are ms to the first byte", soft_wrap=True
+    )
     console.print(_traffic(content))
     for note in _notes(content):
-        console.print(note, highlight=False, soft_wrap=True)
+        console.print(note, soft_wrap=True)
 
 
 def _print_gateway(content: dict[str, Any]) -> None:
@@ -39,23 +42,27 @@ def _print_gateway(content: dict[str, Any]) -> None:
     shown = f"{len(up)} of {len(workers)} up" + (" [bold red]DRAINING[/]" if content["draining"] else "")
     table.add_row("gateway", f"{content['version']}, workers: {shown}")
     table.add_row("config", _config(content["config"]))
+    table.add_row("", _edits(content["config"]))
     table.add_row("redis", _redis(content["redis"], content["time"]))
     for name, upstream in content["upstreams"].items():
         counts = f"{upstream['in_flight']} in flight, {upstream['idle']} idle"
         table.add_row(
             "upstream" if name == next(iter(content["upstreams"])) else "",
-            f"{name}: {', '.join(upstream['targets'])} ({counts})",
+            f"{name}: {safe(', '.join(upstream['targets']))} ({counts})",
         )
     console.print(table)
 
 
 def _config(config: dict[str, Any]) -> str:
+    text = f"{safe(config['file'])} {config['accepted_sha256'][:12]}, accepted {_when(config['accepted_at'])}"
+    return text if config["file_in_force"] else f"{text} [bold red]THE FILE IS NOT IN FORCE[/]"
+
+
+def _edits(config: dict[str, Any]) -> str:
     edits = config["edits"]
-    text = f"{config['file']} {config['accepted_sha256'][:12]}, accepted {_when(config['accepted_at'])}"
-    text += f"; edits: {edits.get('accepted', 0)} accepted, {edits.get('refused', 0)} refused"
-    if not config["file_in_force"]:
-        text += " [bold red]THE FILE IS NOT IN FORCE[/]"
-    return text
+    text = f"{edits.get('accepted', 0)} accepted, {edits.get('refused', 0)} refused, {edits.get('failed', 0)} failed"
+    last = f"; the last at {_when(config['last_edit_at'])}" if config["last_edit_at"] else ""
+    return f"edits: {text}{last}"
 
 
 def _redis(redis: dict[str, Any], now: float) -> str:
@@ -63,16 +70,23 @@ def _redis(redis: dict[str, Any], now: float) -> str:
         return "none: flags come from the environment and routes.yaml"
     if redis["up"]:
         age = f", read {max(0.0, now - redis['last_sync']):.0f} s ago" if redis["last_sync"] else ""
-        return f"{redis['url']} up{age}"
-    return f"{redis['url']} [bold red]AWAY[/]: {redis['problem'] or 'not for every worker'}; the last known flags stay in force"
+        return f"{safe(redis['url'])} up{age}"
+    problem = safe(
+        redis["problem"] or f"not connected: {', '.join(_cut_off(redis)) or 'a worker that does not answer'}"
+    )
+    return f"{safe(redis['url'])} [bold red]AWAY[/]: {problem}; the last known flags stay in force"
+
+
+def _cut_off(redis: dict[str, Any]) -> list[str]:
+    return [slot for slot, store in redis["workers"].items() if not store["up"]]
 
 
 def _features(content: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("feature")
-    table.add_column("percent", justify="right")
+    table.add_column("feature", overflow="fold")
+    table.add_column("percent", justify="right", no_wrap=True)
     for column in ("source", "state", "changed by", "when", "why"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold", no_wrap=column == "when")
     for name, feature in content["features"].items():
         changed = feature["changed"] or {"who": "-", "at": "-", "reason": "-"}
         table.add_row(
@@ -80,19 +94,19 @@ def _features(content: dict[str, Any]) -> Table:
             f"{feature['percent']} %",
             feature["source"],
             state_of(feature),
-            changed["who"],
-            changed["at"],
-            changed["reason"] or "-",
+            safe(changed["who"]),
+            _ago(changed["at"], content["time"]),
+            safe(changed["reason"]) or "-",
         )
     return table
 
 
 def _traffic(content: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("feature", "side"):
-        table.add_column(column)
-    for column in ("requests", "errors", "gone", "p50", "p95", "p99", "samples", "p95 new/old"):
-        table.add_column(column, justify="right")
+    table.add_column("feature", overflow="fold")
+    table.add_column("side")
+    for column in ("requests", "errors", "gone", "p50", "p95", "p99", "samples", "new/old"):
+        table.add_column(column, justify="right", no_wrap=True)
     rows = [(name, feature["traffic"]) for name, feature in content["features"].items()]
     rows.append(("none", content["fixed"]))
     for name, traffic in rows:
@@ -112,7 +126,7 @@ def _numbers(shown: dict[str, Any]) -> list[str]:
 
 
 def _milliseconds(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{seconds * 1000:.1f} ms"
+    return "-" if seconds is None else f"{seconds * 1000:.1f}"
 
 
 def _ratio(ratio: float | None) -> str:
@@ -122,19 +136,49 @@ def _ratio(ratio: float | None) -> str:
 
 
 def _notes(content: dict[str, Any]) -> list[str]:
-    notes = [f"[bold red]refused:[/] {fault}" for fault in content["config"]["faults"]]
+    notes = [f"[bold red]refused:[/] {safe(fault)}" for fault in content["config"]["faults"]]
+    notes += [f"[yellow]warning:[/] {safe(fault)}" for fault in content["config"]["warnings"]]
     if content["config"]["problem"]:
-        notes.append(f"[bold red]config:[/] {content['config']['problem']}")
+        notes.append(f"[bold red]config:[/] {safe(content['config']['problem'])}")
+    if content["config"]["missing"]:
+        notes.append(
+            f"[bold red]config:[/] {safe(content['config']['file'])} cannot be read: "
+            f"{safe(content['config']['missing'])}; what ran before keeps running"
+        )
     if content["config"]["workers_behind"]:
         notes.append(f"[yellow]workers not yet on this config:[/] {', '.join(content['config']['workers_behind'])}")
     for slot, worker in content["workers"].items():
         if not worker["up"]:
-            notes.append(f"[bold red]worker {slot}:[/] {worker['state']}")
+            notes.append(f"[bold red]worker {slot}:[/] {worker['state']}{_last_end(worker['deaths'])}")
+        elif worker["deaths"] is not None and content["time"] - worker["deaths"]["at"] < content["window_seconds"]:
+            notes.append(f"[yellow]worker {slot}:[/] was replaced{_last_end(worker['deaths'])}")
     for name, feature in content["features"].items():
-        notes += [f"[yellow]{name}:[/] {note}" for note in notes_of(feature)]
+        notes += [f"[yellow]{name}:[/] {safe(note)}" for note in notes_of(feature)]
         if feature["workers_differ"]:
             notes.append(f"[yellow]{name}:[/] workers differ: {feature['shares']}")
     return ["", *notes] if notes else []
+
+
+def _ago(at: str, now: float) -> str:
+    """How long ago a recorded change was; what is no time is shown as it stands."""
+    try:
+        seconds = max(0.0, now - datetime.fromisoformat(at).timestamp())
+    except ValueError:
+        return safe(at)
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"
+
+
+def _last_end(deaths: dict[str, Any] | None) -> str:
+    """How the worker before this one ended, and when the next is tried."""
+    if deaths is None:
+        return ""
+    text = f"; {deaths['last']} at {_when(deaths['at'])}"
+    if deaths["in_a_row"] > 1:
+        text += f", the {deaths['in_a_row']}th time in a row"
+    return f"{text}, next try at {_when(deaths['next_try'])}" if deaths["next_try"] else text
 
 
 def _when(seconds: float) -> str:

@@ -1,10 +1,11 @@
 """Match and decide, as the proxy does for a request and `gateway explain` for a question: the same two functions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from gateway.config.schema import NoKey
 from gateway.errors import ClientError
 from gateway.model import Decision
+from gateway.rules.headers import is_host
 from gateway.rules.keys import Fields, Key, KeySource, identify, parse_source, read_source
 from gateway.rules.plan import FeaturePlan, Plan, Target
 from gateway.rules.policy import FeaturePolicy
@@ -12,11 +13,15 @@ from gateway.rules.routing import Ambiguous
 from gateway.rules.split import decide
 
 
-def find_target(plan: Plan, *, method: bytes, host: bytes, raw_path: bytes, fields: Fields) -> Target:
-    """Where a request leads.
+def find_target(plan: Plan, *, method: bytes, raw_path: bytes, fields: Fields, named: Mapping[bytes, bytes]) -> Target:
+    """Where a request leads. named: the first value of each field.
 
-    Raises ClientError: 404 where no route matches, 400 where the path can be read as belonging to two routes.
+    Raises ClientError: 404 where no route matches, 400 where the path can be read as belonging to two routes or the
+    Host is no host (RFC 9112 section 3.2), 501 for a WebSocket.
     """
+    host = named.get(b"host", b"")
+    if not is_host(host) or len([name for name, _ in fields if name == b"host"]) > 1:
+        raise ClientError(400, "Bad request", "the Host is not one valid host")
     found = plan.router.match(host=host, path=raw_path, method=method, headers=fields)
     if found is None:
         raise ClientError(404, "No such route", "no route of this gateway matches the request")
@@ -26,6 +31,8 @@ def find_target(plan: Plan, *, method: bytes, host: bytes, raw_path: bytes, fiel
             "Ambiguous path",
             "the path can be read in two ways that lead to different routes; send slashes and dots plainly",
         )
+    if b"websocket" in named.get(b"upgrade", b"").lower():
+        raise ClientError(501, "Not implemented", "WebSocket upgrades are not served here")
     return plan.targets[found.index]
 
 

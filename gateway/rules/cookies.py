@@ -21,25 +21,39 @@ def issued_cookie(name: str, value: bytes, *, secure: bool) -> bytes:
 
 
 def may_be_stored_by_shared_caches(method: bytes, status: int, fields: Sequence[tuple[bytes, bytes]]) -> bool:
-    """Whether a shared cache may keep a reply, explicitly or by heuristics (RFC 9111 sections 3 and 4.2.2).
+    """Whether a shared cache may keep a reply because its origin says so, or hints at it (RFC 9111 sections 3 and
+    4.2.2, RFC 9213). A cookie set on such a reply would give every later visitor one user's side. In doubt: yes.
 
-    A cookie set on such a reply would give every later visitor one user's side. When in doubt: yes.
+    False also where the origin says nothing at all: then `Cache-Control: private` goes with the cookie.
     """
-    if method not in (b"GET", b"HEAD") or status >= 500:
+    if method not in (b"GET", b"HEAD"):
         return False
+    if status == 304 or any(_is_for_a_cdn(name) for name, _ in fields):  # a 304 updates what a cache has kept
+        return True
     directives = _directives(fields)
     if directives & {b"private", b"no-store"}:
         return False
-    if directives & {b"public", b"s-maxage", b"max-age", b"must-revalidate", b"immutable"}:
+    if directives & {b"public", b"s-maxage", b"max-age", b"must-revalidate", b"proxy-revalidate", b"immutable"}:
         return True
-    # No word from the origin: caches go by Expires, or guess from Last-Modified.
     return any(name in (b"expires", b"last-modified") for name, _ in fields)
 
 
+def is_private(fields: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether a reply says itself that no shared cache may keep it."""
+    return bool(_directives(fields) & {b"private", b"no-store"})
+
+
+def _is_for_a_cdn(name: bytes) -> bool:
+    return name == b"surrogate-control" or name.endswith(b"cdn-cache-control")
+
+
 def _directives(fields: Sequence[tuple[bytes, bytes]]) -> set[bytes]:
-    return {
-        part.partition(b"=")[0].strip().lower()
-        for name, value in fields
-        if name == b"cache-control"
-        for part in value.split(b",")
-    }
+    """Names in lower case. `private="x"` keeps only the field x from caches, so it counts for nothing here."""
+    found = set()
+    for name, value in fields:
+        if name == b"cache-control":
+            for part in value.split(b","):
+                directive, equals, _ = part.strip().lower().partition(b"=")
+                if not (equals and directive in (b"private", b"no-cache")):
+                    found.add(directive)
+    return found

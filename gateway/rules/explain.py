@@ -5,10 +5,10 @@ from urllib.parse import urlsplit
 
 from gateway.config.schema import NoKey
 from gateway.errors import ClientError
-from gateway.model import Decision, Reason, Side
+from gateway.model import ALL, NONE, Decision, Reason, Side
 from gateway.percent import format_percent
 from gateway.rules.assign import choose_side, find_target
-from gateway.rules.headers import client_address
+from gateway.rules.headers import by_name, client_address
 from gateway.rules.keys import Fields, Key, KeySource
 from gateway.rules.plan import FeaturePlan, Plan
 from gateway.rules.policy import FeaturePolicy
@@ -17,6 +17,8 @@ from gateway.rules.routing import Router
 from gateway.rules.split import bucket
 
 WOULD_BE_ISSUED = b"(a new random one)"
+EITHER = "legacy or new"
+"""The side of a request that is given a random key."""
 
 
 def explain(
@@ -33,7 +35,9 @@ def explain(
     """
     host, raw_path = _split(url)
     fields = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    host = next((value for name, value in fields if name == b"host"), host)
+    if all(name != b"host" for name, _ in fields):
+        fields = [(b"host", host), *fields]
+    host = next(value for name, value in fields if name == b"host")
     verb = method.upper().encode("ascii")
     answer: dict[str, object] = {
         "request": {"method": verb.decode(), "host": host.decode("latin-1"), "path": raw_path.decode("latin-1")},
@@ -41,7 +45,7 @@ def explain(
         "routing": _routing(plan.router, host=host, path=raw_path, method=verb, fields=fields),
     }
     try:
-        target = find_target(plan, method=verb, host=host, raw_path=raw_path, fields=fields)
+        target = find_target(plan, method=verb, raw_path=raw_path, fields=fields, named=by_name(fields))
     except ClientError as error:
         return answer | {"status": error.status, "problem": error.detail}
     answer["route"] = target.route.model_dump(mode="json", by_alias=True, exclude_defaults=True)
@@ -53,6 +57,9 @@ def explain(
 
 def _decided(feature: FeaturePlan, policy: FeaturePolicy, fields: Fields, client_ip: str) -> dict[str, object]:
     key, decision = choose_side(feature, policy, fields=fields, client_ip=client_ip, known=None, fresh_key=_fresh_key)
+    if key is not None and key.issued and not decision.issue_cookie:
+        key = None
+    either = decision.issue_cookie and NONE < policy.basis_points < ALL
     return {
         "feature": feature.name,
         "key": _key(feature, key),
@@ -62,10 +69,10 @@ def _decided(feature: FeaturePlan, policy: FeaturePolicy, fields: Fields, client
         "hidden": [{"source": source, "percent": format_percent(points)} for source, points in policy.hidden],
         "killed_by": list(policy.kill_sources),
         "held": policy.held,
-        "side": decision.side,
+        "side": EITHER if either else decision.side,
         "reason": decision.reason,
         "why": _why(feature, policy, key, decision),
-        "upstream": decision.upstream,
+        "upstream": " or ".join(feature.upstreams) if either else decision.upstream,
     }
 
 
@@ -110,15 +117,14 @@ def _place(match: Match) -> str:
 
 def _split(url: str) -> tuple[bytes, bytes]:
     """Host and raw path of a URL, or of a bare path."""
+    if not url.isascii() or any(character <= " " or character == "\x7f" for character in url):
+        raise ValueError(f"{url!r} has characters that must be percent-encoded")
+    if url.startswith("/"):
+        return b"", url.partition("#")[0].partition("?")[0].encode()
     parts = urlsplit(url)
-    if parts.scheme not in ("", "http", "https") or (not parts.netloc and not url.startswith("/")):
+    if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError(f"{url!r} is no URL; write http://host/path or /path")
-    path = url if url.startswith("/") else url.split("://", 1)[1].partition("/")[1:]
-    text = path if isinstance(path, str) else "".join(path)
-    raw = text.partition("#")[0].partition("?")[0] or "/"
-    if not raw.isascii():
-        raise ValueError("the path has characters that must be percent-encoded")
-    return parts.netloc.rpartition("@")[2].encode("latin-1"), raw.encode("ascii")
+    return parts.netloc.rpartition("@")[2].encode(), (parts.path or "/").encode()
 
 
 def _fresh_key(source: KeySource) -> Key:

@@ -4,8 +4,10 @@ Everything that a hop may not forward is removed before anything is added, so no
 sends can pass for ours.
 """
 
-from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Fields = list[tuple[bytes, bytes]]
 Networks = Sequence[IPv4Network | IPv6Network]
@@ -25,18 +27,44 @@ HOP_BY_HOP = frozenset(
 )
 """RFC 9110 section 7.6.1, and the old names that RFC 2616 listed."""
 
-FORWARDING = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"))
+OURS = b"x-gateway-"
 
-OURS = (b"x-gateway-", b"x_gateway_", b"x-gateway_", b"x_gateway-")
-"""Our own names, and the look-alikes that CGI-style servers fold into them."""
-
-_REQUEST_DROPPED = (
-    HOP_BY_HOP | FORWARDING | {b"content-length", b"expect", b"host", b"via", b"x-request-id", b"traceparent"}
+_SET_BY_US = frozenset(
+    (
+        b"content-length",
+        b"expect",
+        b"forwarded",
+        b"host",
+        b"traceparent",
+        b"via",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-proto",
+        b"x-request-id",
+    )
 )
 _RESPONSE_DROPPED = HOP_BY_HOP | {b"content-length", b"x-request-id"}
 UNFRAMED = frozenset((204, 304))
 
 VIA = b"1.1 gateway"
+
+_NEVER_BY_CONNECTION = frozenset(
+    (b"close", b"keep-alive", b"", b"host", b"authorization", b"cookie", b"content-length")
+)
+"""Options that name no field, and end-to-end fields that a client must not be able to make us drop."""
+
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+"""RFC 9110 section 7.2: uri-host and port."""
+
+
+def by_name(fields: Sequence[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
+    """The first value of each field: one pass in C for a request's many look-ups."""
+    return dict(reversed(fields))
+
+
+def is_host(value: bytes) -> bool:
+    """Whether a Host field's value is one."""
+    return _HOST.fullmatch(value) is not None
 
 
 def connection_named(fields: Sequence[tuple[bytes, bytes]]) -> frozenset[bytes]:
@@ -45,13 +73,34 @@ def connection_named(fields: Sequence[tuple[bytes, bytes]]) -> frozenset[bytes]:
     for name, value in fields:
         if name == b"connection":
             named.update(token.strip().lower() for token in value.split(b","))
-    # End-to-end fields that a client must not be able to make us drop.
-    return frozenset(named - {b"close", b"keep-alive", b"", b"host", b"authorization", b"cookie", b"content-length"})
+    return frozenset(named - _NEVER_BY_CONNECTION)
 
 
-def forwardable_request(fields: Sequence[tuple[bytes, bytes]]) -> Fields:
+@lru_cache(maxsize=4096)
+def _goes_on(name: bytes) -> bool:
+    """Whether a client's field may go on at all. A name with underscores is judged by what it becomes at servers that
+    fold them (CGI, WSGI): `X_Forwarded_For` must not pass for ours there.
+    """
+    folded = name.replace(b"_", b"-")
+    return folded not in HOP_BY_HOP and folded not in _SET_BY_US and not folded.startswith(OURS)
+
+
+@lru_cache(maxsize=4096)
+def _goes_on_from_a_stranger(name: bytes) -> bool:
+    """The same for a client that is no trusted proxy: what it says of addresses and hops is not passed on either."""
+    folded = name.replace(b"_", b"-")
+    return _goes_on(name) and folded != b"x-real-ip" and not folded.startswith(b"x-forwarded-")
+
+
+@lru_cache(maxsize=4096)
+def _comes_back(name: bytes) -> bool:
+    return name not in _RESPONSE_DROPPED and not name.replace(b"_", b"-").startswith(OURS)
+
+
+def forwardable_request(fields: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> Fields:
     """The client's fields that go on, in order; what the gateway sets itself is not among them."""
-    kept = [field for field in fields if field[0] not in _REQUEST_DROPPED and not field[0].startswith(OURS)]
+    passes = _goes_on if trusted else _goes_on_from_a_stranger
+    kept = [field for field in fields if passes(field[0])]
     named = connection_named(fields)
     return [field for field in kept if field[0] not in named] if named else kept
 
@@ -61,11 +110,13 @@ def forwardable_response(fields: Sequence[tuple[bytes, bytes]]) -> Fields:
 
     204 has none (RFC 9110 section 8.6); of 304 servers in front of us would wait for the bytes that it announces.
     """
-    kept = [field for field in fields if field[0] not in _RESPONSE_DROPPED and not field[0].startswith(OURS)]
+    kept = [field for field in fields if _comes_back(field[0])]
     named = connection_named(fields)
     if named:
         kept = [field for field in kept if field[0] not in named]
-    return _single(kept, b"date")
+    if len({name for name, _ in kept}) < len(kept):
+        kept = _single(_single(kept, b"date"), b"server")
+    return kept
 
 
 def _single(fields: Fields, name: bytes) -> Fields:
@@ -101,17 +152,31 @@ def is_trusted(address: str, trusted: Networks) -> bool:
         parsed = ip_address(address)
     except ValueError:
         return False
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:  # an IPv4 peer of a dual-stack socket
+        parsed = parsed.ipv4_mapped
     return any(parsed in network for network in trusted)
+
+
+def _address(hop: str) -> str:
+    """One element of X-Forwarded-For: an address, which some proxies write with the port. Raises ValueError."""
+    bare = hop.strip()
+    if bare.startswith("["):
+        bare = bare[1:].partition("]")[0]
+    elif bare.count(":") == 1:
+        bare = bare.partition(":")[0]
+    if "%" in bare:
+        raise ValueError("a zone means something on one machine only")
+    return str(ip_address(bare))
 
 
 def client_address(peer: str, fields: Sequence[tuple[bytes, bytes]], trusted: Networks) -> str:
     """The address of the user: the peer, or behind trusted proxies the rightmost address that is not one of them."""
     if not is_trusted(peer, trusted):
         return peer
-    chain = [hop.strip() for hop in joined(fields, b"x-forwarded-for").decode("latin-1").split(",")]
+    chain = joined(fields, b"x-forwarded-for").decode("latin-1").split(",")
     for hop in reversed(chain):
         try:
-            address = str(ip_address(hop))
+            address = _address(hop)
         except ValueError:
             return peer
         if not is_trusted(address, trusted):
@@ -120,17 +185,27 @@ def client_address(peer: str, fields: Sequence[tuple[bytes, bytes]], trusted: Ne
     return peer
 
 
+def client_origin(named: Mapping[bytes, bytes], *, scheme: str, host: bytes, trusted: bool) -> tuple[str, bytes]:
+    """Scheme and host as the user's browser has them: a trusted proxy in front of us says so, if it does."""
+    if not trusted:
+        return scheme, host
+    given = named.get(b"x-forwarded-proto", b"").partition(b",")[0].strip().lower()
+    outer = named.get(b"x-forwarded-host", b"").partition(b",")[0].strip()
+    return given.decode() if given in (b"http", b"https") else scheme, outer if outer and is_host(outer) else host
+
+
 def forwarding_fields(
     fields: Sequence[tuple[bytes, bytes]], *, peer: str, scheme: str, host: bytes, trusted: bool
 ) -> Fields:
     """X-Forwarded-For/-Proto/-Host, Forwarded (RFC 7239) and Via for the request that goes on.
 
     What the client sent of them is continued when its address is a trusted proxy's, and replaced otherwise.
+    host: has passed `is_host`, so it needs no escapes between quotes.
     """
     address = peer.encode("ascii", "replace")
     proto = scheme.encode("ascii")
     node = b'"[%b]"' % address if b":" in address else address or b"unknown"
-    element = b'for=%b;host="%b";proto=%b' % (node, host.replace(b'"', b""), proto)
+    element = b'for=%b;host="%b";proto=%b' % (node, host, proto)
     chain = address
     if trusted:
         before = joined(fields, b"x-forwarded-for")

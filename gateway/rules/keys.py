@@ -9,6 +9,7 @@ from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import orjson
@@ -40,6 +41,7 @@ class Key:
     issued: bool = False
 
 
+@lru_cache(maxsize=4096)
 def parse_source(text: str) -> KeySource:
     """`header:X-User` -> KeySource("header", "x-user"). Raises ValueError with the accepted forms."""
     kind, _, name = text.partition(":")
@@ -66,12 +68,18 @@ def identify(sources: Sequence[KeySource], fields: Fields, client_ip: str) -> Ke
 def read_source(source: KeySource, fields: Fields, client_ip: str) -> bytes | None:
     """The value of one source, or None where the request has none."""
     if source.kind == "cookie":
-        return read_cookie(fields, source.name.encode("latin-1"))
+        return read_cookie(fields, _on_the_wire(source.name))
     if source.kind == "header":
-        return _last(fields, source.name.encode("latin-1"))
+        return _last(fields, _on_the_wire(source.name))
     if source.kind == "jwt":
         return read_claim(fields, source.name)
     return client_ip.encode("ascii") or None
+
+
+@lru_cache(maxsize=1024)
+def _on_the_wire(name: str) -> bytes:
+    """Any text has such bytes: an entry of a list may be typed with a name that no request can have."""
+    return name.encode("utf-8", "surrogateescape")
 
 
 def _last(fields: Fields, name: bytes) -> bytes | None:

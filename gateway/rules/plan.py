@@ -11,10 +11,13 @@ from gateway.rules.routing import Router, compile_routes
 
 @dataclass(frozen=True, slots=True)
 class UpstreamPlan:
-    """host: the Host to send, None for the client's own. origins: what a Location may name that means this upstream."""
+    """keeps_host: the client's Host goes on, where it has one. authority: the Host of the upstream itself.
+    origins: what a Location may name that means this upstream.
+    """
 
     name: str
-    host: bytes | None
+    keeps_host: bool
+    authority: bytes
     origins: frozenset[bytes]
 
 
@@ -90,8 +93,21 @@ def _target(route: Route, features: dict[str, FeaturePlan]) -> Target:
 
 def _upstream(name: str, upstream: Upstream) -> UpstreamPlan:
     origins = [target.rstrip("/").lower().encode() for target in upstream.targets]
-    own = origins[0].partition(b"://")[2] if upstream.host_header is HostHeader.UPSTREAM else None
-    return UpstreamPlan(name=name, host=own, origins=frozenset(origins))
+    return UpstreamPlan(
+        name=name,
+        keeps_host=upstream.host_header is HostHeader.CLIENT,
+        authority=origins[0].partition(b"://")[2],
+        origins=frozenset(spelling for origin in origins for spelling in _spellings(origin)),
+    )
+
+
+def _spellings(origin: bytes) -> tuple[bytes, bytes]:
+    """With and without the port, where it is the scheme's own: a Location may have either."""
+    scheme, _, authority = origin.partition(b"://")
+    port = b":443" if scheme == b"https" else b":80"
+    if authority.endswith(port):
+        return origin, origin.removesuffix(port)
+    return origin, origin if authority.rpartition(b"]")[2].count(b":") else origin + port
 
 
 def _rewrite(rewrite: Rewrite | None) -> PathRewrite | None:

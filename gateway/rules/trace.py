@@ -13,9 +13,12 @@ def request_id(given: bytes | None, fresh: int) -> bytes:
     return b"%032x" % fresh
 
 
-def traceparent(given: bytes | None, fresh: int) -> bytes:
-    """The client's traceparent (W3C Trace Context level 1), or a new unsampled one from `fresh` (192 random bits)."""
-    if given is not None and _TRACEPARENT.fullmatch(given) and (not given.startswith(b"00-") or len(given) == 55):
-        return given
+def is_traceparent(given: bytes) -> bool:
+    """Whether a traceparent may be passed on (W3C Trace Context level 1)."""
+    return bool(_TRACEPARENT.fullmatch(given)) and (not given.startswith(b"00-") or len(given) == 55)
+
+
+def new_traceparent(fresh: int) -> bytes:
+    """An unsampled one from `fresh` (192 random bits)."""
     trace, span = fresh >> 64, fresh & 0xFFFF_FFFF_FFFF_FFFF
     return b"00-%032x-%016x-00" % (trace or 1, span or 1)

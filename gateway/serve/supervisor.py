@@ -147,9 +147,7 @@ class Supervisor:
 
     def _died(self, child: Child, pid: int) -> None:
         delay = child.plan_restart()
-        log.error(
-            "a process died; starting another", process=child.name, pid=pid, how=child.last_end, in_seconds=delay
-        )
+        log.error("a process died; starting another", process=child.name, pid=pid, how=child.last_end, in_seconds=delay)
         if child.deaths == HOPELESS:
             log.error("A PROCESS KEEPS DYING as soon as it starts", process=child.name, how=child.last_end)
         self._tell_control(child, next_try=time.time() + delay)

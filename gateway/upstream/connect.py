@@ -56,8 +56,7 @@ async def open_connection(
                 make, target.host, target.port, ssl=context, server_hostname=target.host if context else None
             )
     except TimeoutError as error:
-        late = loop.time() >= total_deadline
-        kind = UpstreamErrorKind.TOTAL_TIMEOUT if late else UpstreamErrorKind.CONNECT_TIMEOUT
+        kind = UpstreamErrorKind.TOTAL_TIMEOUT if when == total_deadline < inf else UpstreamErrorKind.CONNECT_TIMEOUT
         raise upstream_error(kind, sent=False) from error
     except OSError as error:
         raise upstream_error(_kind(error, tls=target.tls), sent=False) from error

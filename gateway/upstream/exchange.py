@@ -133,8 +133,10 @@ class Exchange:
             if piece is not None:
                 return piece
             self._read_deadline = self._idle_deadline()
-            await self._wait()
-            self._read_deadline = inf
+            try:
+                await self._wait()
+            finally:
+                self._read_deadline = inf
 
     def read_nowait(self) -> bytes | None:
         pieces = self._parser.pieces

@@ -64,7 +64,7 @@ class Attempt:
         """Remembers the parser of the connection that the reply came on. Raises AttributeError if httpcore or h11 are
         not built as they were when this was written: better no reply than another request's.
         """
-        if self.traced and response.extensions["http_version"].startswith(b"HTTP/1"):
+        if self.sent and self.traced and response.extensions["http_version"].startswith(b"HTTP/1"):
             stream: Any = response.stream
             self._h11 = stream._httpcore_stream._stream._connection._h11_state  # noqa: SLF001 - no other way in
 
@@ -80,7 +80,9 @@ class Attempt:
         return self.sent and self.traced and not self.opened
 
     def error(self, kind: UpstreamErrorKind, detail: str = "") -> UpstreamError:
-        return upstream_error(kind, sent=self.sent and kind not in NOT_SENT, reused=self.reused, detail=detail)
+        """`sent` is what the trace said; without a word of it, whatever may have sent something is taken to have."""
+        sent = kind not in NOT_SENT and (self.sent or kind is not UpstreamErrorKind.TOTAL_TIMEOUT)
+        return upstream_error(kind, sent=sent, reused=self.reused, detail=detail)
 
 
 def _stream(request: OutboundRequest) -> httpx.AsyncByteStream:

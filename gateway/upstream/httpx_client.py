@@ -147,8 +147,7 @@ class HttpxClient:
         except TimeoutError as error:
             if not scope.expired():
                 raise  # the body's own
-            late = total is not None and asyncio.get_running_loop().time() >= total
-            kind = UpstreamErrorKind.TOTAL_TIMEOUT if late else UpstreamErrorKind.FIRST_BYTE_TIMEOUT
+            kind = UpstreamErrorKind.TOTAL_TIMEOUT if scope.when() == total else UpstreamErrorKind.FIRST_BYTE_TIMEOUT
             raise attempt.error(kind) from error
         except httpx.LocalProtocolError as error:
             raise ValueError("httpx refuses to send this request") from error

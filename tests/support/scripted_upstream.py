@@ -109,6 +109,8 @@ class Peer:
         return bytes(body)
 
     async def send(self, data):
+        if self.writer.transport.is_closing():
+            return
         self.writer.write(data)
         with contextlib.suppress(ConnectionError):
             await self.writer.drain()
@@ -135,6 +137,7 @@ class Upstream:
         self._scheme = scheme
         self._tasks = set()
         self._faults = []
+        self._ended = False
         self.peers = []
         self.port = 0
 
@@ -147,6 +150,9 @@ class Upstream:
         return [request for peer in self.peers for request in peer.requests]
 
     async def connected(self, reader, writer):
+        if self._ended:
+            writer.close()
+            return
         peer = Peer(len(self.peers), reader, writer)
         self.peers.append(peer)
         task = asyncio.current_task()
@@ -163,11 +169,19 @@ class Upstream:
                 await writer.wait_closed()
 
     async def end(self):
+        self._ended = True
+        await settle()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for fault in self._faults:
             raise fault
+
+
+async def settle():
+    """Lets the loop take in connections that the kernel has accepted: asyncio loses one that comes as it closes."""
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 @contextlib.asynccontextmanager
@@ -179,6 +193,7 @@ async def serving(script, *, ssl=None):
         async with asyncio.timeout(PATIENCE * 3):
             yield upstream
     finally:
+        await settle()
         server.close()
         await upstream.end()
 

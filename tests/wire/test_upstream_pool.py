@@ -1,4 +1,4 @@
-"""Connections: reused, refused, waited for, closed, and never lost. `connected` proves in every test that none leaks."""
+"""Connections: reused, refused, waited for, closed, never lost: `connected` proves in every test that none leaks."""
 
 import asyncio
 
@@ -114,14 +114,15 @@ async def test_a_connection_that_ended_or_spoke_while_idle_is_not_handed_out(kin
             else:
                 getattr(peer, how)()
 
-    async with serving(script) as upstream, connected(kind, upstream.url) as client:
+    limits = PoolLimits(idle_seconds=600)
+    async with serving(script) as upstream, connected(kind, upstream.url, limits=limits) as client:
         assert await fetch(client) == (200, b"ok")
         go_on.set()
         if kind == "http1":
             await eventually(lambda: client.idle == 0)
         else:
             (pool,) = [transport._pool for _, transport in client._transports]
-            await eventually(lambda: pool.connections[0].has_expired())
+            await eventually(pool.connections[0].has_expired)
         assert await fetch(client) == (200, b"ok")
         assert len(upstream.peers) == 2
 
@@ -164,7 +165,7 @@ async def test_connections_that_were_idle_for_too_long_are_closed(kind):
         await fetch(client)
         assert client.idle == 1
         await eventually(lambda: client.idle == 0)
-        await eventually(lambda: upstream.peers[0].reader.at_eof())
+        await eventually(upstream.peers[0].reader.at_eof)
 
 
 @applies(*BOTH)
@@ -213,74 +214,84 @@ async def test_no_more_than_max_connections_are_opened_and_waiters_take_turns(ki
 async def test_who_waits_too_long_for_a_connection_is_told(kind):
     held = Held()
     timeouts = Timeouts(connect=0.1)
-    async with serving(held) as upstream:
-        async with connected(kind, upstream.url, timeouts=timeouts, limits=PoolLimits(max_connections=1)) as client:
-            first = asyncio.create_task(fetch(client))
-            await eventually(lambda: held.arrived == 1)
-            with pytest.raises(UpstreamError) as caught:
-                await fetch(client)
-            error = caught.value
-            assert (error.kind, error.sent, error.status) == (UpstreamErrorKind.POOL_TIMEOUT, False, 503)
-            assert client.in_flight == 1
-            held.release(2)
-            await first
-            assert await fetch(client) == (200, b"ok")
+    async with (
+        serving(held) as upstream,
+        connected(kind, upstream.url, timeouts=timeouts, limits=PoolLimits(max_connections=1)) as client,
+    ):
+        first = asyncio.create_task(fetch(client))
+        await eventually(lambda: held.arrived == 1)
+        with pytest.raises(UpstreamError) as caught:
+            await fetch(client)
+        error = caught.value
+        assert (error.kind, error.sent, error.status) == (UpstreamErrorKind.POOL_TIMEOUT, False, 503)
+        assert client.in_flight == 1
+        held.release(2)
+        await first
+        assert await fetch(client) == (200, b"ok")
 
 
 @applies(*BOTH)
 async def test_a_waiter_that_is_cancelled_leaves_its_place_to_the_next(kind):
     held = Held()
-    async with serving(held) as upstream:
-        async with connected(kind, upstream.url, limits=PoolLimits(max_connections=1)) as client:
-            first = asyncio.create_task(fetch(client))
-            await eventually(lambda: held.arrived == 1)
-            waiting = [asyncio.create_task(fetch(client)) for _ in range(3)]
-            await eventually(lambda: client.in_flight == 4)
-            waiting[0].cancel()
-            await asyncio.wait([waiting[0]])
-            held.release(3)
-            assert await asyncio.gather(first, *waiting[1:]) == [(200, b"ok")] * 3
-            assert len(upstream.peers) == 1
+    async with serving(held) as upstream, connected(kind, upstream.url, limits=PoolLimits(max_connections=1)) as client:
+        first = asyncio.create_task(fetch(client))
+        await eventually(lambda: held.arrived == 1)
+        waiting = [asyncio.create_task(fetch(client)) for _ in range(3)]
+        await eventually(lambda: client.in_flight == 4)
+        waiting[0].cancel()
+        await asyncio.wait([waiting[0]])
+        held.release(3)
+        assert await asyncio.gather(first, *waiting[1:]) == [(200, b"ok")] * 3
+        assert len(upstream.peers) == 1
 
 
 @applies(*HTTP1)
 @pytest.mark.parametrize("cut", [False, True])
 async def test_a_waiter_cancelled_in_the_moment_of_its_turn_passes_it_on(kind, cut):
     held = Held()
-    async with serving(held) as upstream:
-        async with connected(kind, upstream.url, limits=PoolLimits(max_connections=1)) as client:
-            response = asyncio.create_task(client.send(request()))
-            await eventually(lambda: held.arrived == 1)
-            waiting = [asyncio.create_task(fetch(client)) for _ in range(2)]
-            await eventually(lambda: client.in_flight == 3)
-            if cut:
-                response.cancel()  # a place falls free
-                await asyncio.wait([response])
-            else:
-                held.release()
-                await read_all(await response)  # a connection falls free
-            waiting[0].cancel()
-            held.release(2)
-            assert await waiting[1] == (200, b"ok")
-            await asyncio.wait([waiting[0]])
+    async with serving(held) as upstream, connected(kind, upstream.url, limits=PoolLimits(max_connections=1)) as client:
+        response = asyncio.create_task(client.send(request()))
+        await eventually(lambda: held.arrived == 1)
+        waiting = [asyncio.create_task(fetch(client)) for _ in range(2)]
+        await eventually(lambda: client.in_flight == 3)
+        if cut:
+            response.cancel()  # a place falls free
+            await asyncio.wait([response])
+        else:
+            held.release()
+            await read_all(await response)  # a connection falls free
+        waiting[0].cancel()
+        held.release(2)
+        assert await waiting[1] == (200, b"ok")
+        await asyncio.wait([waiting[0]])
 
 
 @applies(*HTTP1)
 async def test_a_connection_that_dies_in_the_moment_of_its_handover_is_not_used(kind):
+    """Its place goes to the next in the queue, and whom it was handed to is the first after that."""
     held = Held()
-    async with serving(held) as upstream:
-        async with connected(kind, upstream.url, limits=PoolLimits(max_connections=1)) as client:
-            response = asyncio.create_task(client.send(request()))
-            await eventually(lambda: held.arrived == 1)
-            waiting = asyncio.create_task(fetch(client))
-            await eventually(lambda: client.in_flight == 2)
-            held.release(2)
-            got = await response
-            (connection,) = client._pools[0].busy
-            await got.aclose()
-            connection.abort()
-            assert await waiting == (200, b"ok")
-            assert len(upstream.peers) == 2
+    done = []
+
+    async def one(number):
+        await fetch(client)
+        done.append(number)
+
+    limits = PoolLimits(max_connections=1)
+    async with serving(held) as upstream, connected(kind, upstream.url, limits=limits) as client:
+        response = asyncio.create_task(client.send(request()))
+        await eventually(lambda: held.arrived == 1)
+        waiting = []
+        for number in range(3):
+            waiting.append(asyncio.create_task(one(number)))
+            await eventually(lambda: client.in_flight == 1 + len(waiting))
+        held.release(4)
+        got = await response
+        (connection,) = client._pools[0].busy
+        await got.aclose()
+        connection.abort()
+        await asyncio.gather(*waiting)
+        assert done == [1, 0, 2]
+        assert len(upstream.peers) == 2
 
 
 @applies(*BOTH)
@@ -318,7 +329,7 @@ async def test_cancelling_the_wait_for_a_head_cuts_the_connection(kind):
             await task
         assert (client.in_flight, client.idle) == (0, 0)
         held.release()
-        await eventually(lambda: upstream.peers[0].reader.at_eof())
+        await eventually(upstream.peers[0].reader.at_eof)
 
 
 @applies(*BOTH)
@@ -397,13 +408,12 @@ async def test_a_name_that_does_not_resolve(kind):
 
 @applies(*BOTH)
 async def test_targets_take_turns(kind):
-    async with serving(answer_all) as one, serving(answer_all) as two:
-        async with connected(kind, one.url, two.url) as client:
-            assert client.targets == (one.url, two.url)
-            for _ in range(6):
-                await fetch(client)
-            assert (len(one.requests), len(two.requests)) == (3, 3)
-            assert (len(one.peers), len(two.peers)) == (1, 1)
+    async with serving(answer_all) as one, serving(answer_all) as two, connected(kind, one.url, two.url) as client:
+        assert client.targets == (one.url, two.url)
+        for _ in range(6):
+            await fetch(client)
+        assert (len(one.requests), len(two.requests)) == (3, 3)
+        assert (len(one.peers), len(two.peers)) == (1, 1)
 
 
 @applies(*BOTH)
@@ -412,11 +422,10 @@ async def test_a_target_that_refuses_is_passed_over(kind):
         yield b"once"
 
     with unused_port() as port:
-        async with serving(answer_all) as upstream:
-            async with connected(kind, f"http://127.0.0.1:{port}", upstream.url) as client:
-                for _ in range(4):
-                    assert await fetch(client, request(b"POST", body=body())) == (200, b"ok")
-                assert [request.body for request in upstream.requests] == [b"once"] * 4
+        async with serving(answer_all) as upstream, connected(kind, f"http://127.0.0.1:{port}", upstream.url) as client:
+            for _ in range(4):
+                assert await fetch(client, request(b"POST", body=body())) == (200, b"ok")
+            assert [request.body for request in upstream.requests] == [b"once"] * 4
 
 
 @applies(*BOTH)
@@ -432,15 +441,18 @@ async def test_all_targets_refuse(kind):
 async def test_a_target_without_a_free_connection_is_passed_over(kind):
     held = Held()
     limits = PoolLimits(max_connections=1)
-    async with serving(held) as busy, serving(answer_all) as free:
-        async with connected(kind, busy.url, free.url, limits=limits) as client:
-            await fetch(client)
-            first = asyncio.create_task(fetch(client))
-            await eventually(lambda: held.arrived == 1)
-            for _ in range(4):
-                assert await fetch(client) == (200, b"ok")
-            held.release()
-            await first
+    async with (
+        serving(held) as busy,
+        serving(answer_all) as free,
+        connected(kind, busy.url, free.url, limits=limits) as client,
+    ):
+        await fetch(client)
+        first = asyncio.create_task(fetch(client))
+        await eventually(lambda: held.arrived == 1)
+        for _ in range(4):
+            assert await fetch(client) == (200, b"ok")
+        held.release()
+        await first
 
 
 @applies(*BOTH)

@@ -1,6 +1,8 @@
 """What the upstream sees: framing, bytes, bodies of every kind. For both clients."""
 
 import asyncio
+import socket
+import threading
 
 import pytest
 
@@ -349,3 +351,52 @@ async def test_a_refusal_of_an_upload_arrives_although_the_upstream_stops_readin
             response = await client.send(request(b"POST", body=body()))
             assert response.status == 413
             assert await read_all(response) == b"no"
+
+
+@applies(*HTTP1)
+async def test_a_reply_that_waits_in_the_kernel_is_read_although_a_write_has_failed(kind):
+    """The upstream has answered, closed, and reset what came after; the loop hears of the failed write first."""
+    ended = threading.Event()
+
+    def upstream(listener):
+        connection, _ = listener.accept()
+        with connection:
+            while b"first" not in connection.recv(65_536):
+                pass
+            connection.sendall(b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nno")
+            more.set()
+            while b"second" not in connection.recv(65_536, socket.MSG_PEEK):
+                pass
+        ended.set()
+
+    async def body():
+        (connection,) = client._pools[0].busy
+        connection.pause_reading()  # the reply will be there, and not read
+        yield b"first"
+        await asyncio.to_thread(more.wait)
+        yield b"second"
+        await asyncio.to_thread(ended.wait)  # closed with unread data: reset
+        while True:
+            yield b"x" * 1000
+            await asyncio.sleep(0)
+
+    more = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        running = asyncio.create_task(asyncio.to_thread(upstream, listener))
+        async with connected(kind, f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+            response = await client.send(request(b"POST", body=body()))
+            assert (response.status, await read_all(response)) == (413, b"no")
+        await running
+
+
+@applies(*HTTP1)
+async def test_a_complete_body_that_the_upstream_did_not_read_ends_the_connection(kind):
+    async def script(peer):
+        await peer.head()
+        await peer.send(OK)
+        await asyncio.Event().wait()
+
+    async with serving(script) as upstream, connected(kind, upstream.url) as client:
+        response = await client.send(request(b"POST", body=b"x" * 30_000_000))
+        assert await read_all(response) == b"ok"
+        assert client.idle == 0

@@ -81,13 +81,15 @@ async def test_requests_and_bodies_go_through_tls_and_connections_are_kept(kind,
 
     seen = []
     server_side.sni_callback = lambda _socket, name, _context: seen.append(name)
-    async with serving(answer_all, ssl=server_side) as upstream:
-        async with connected(kind, local(upstream), ssl_context=trusting) as client:
-            assert await fetch(client) == (200, b"ok")
-            assert await fetch(client, request(b"POST", body=body())) == (200, b"ok")
-            assert len(upstream.requests[1].body) == 64 * 16_384
-            assert (len(upstream.peers), client.idle) == (1, 1)
-            assert seen == ["localhost"]
+    async with (
+        serving(answer_all, ssl=server_side) as upstream,
+        connected(kind, local(upstream), ssl_context=trusting) as client,
+    ):
+        assert await fetch(client) == (200, b"ok")
+        assert await fetch(client, request(b"POST", body=body())) == (200, b"ok")
+        assert len(upstream.requests[1].body) == 64 * 16_384
+        assert (len(upstream.peers), client.idle) == (1, 1)
+        assert seen == ["localhost"]
 
 
 @applies(*BOTH)
@@ -102,11 +104,9 @@ async def test_a_certificate_of_an_unknown_authority_is_refused(kind, server_sid
 @applies(*BOTH)
 async def test_a_certificate_of_another_name_is_refused(kind, server_side, trusting):
     async with serving(answer_all, ssl=server_side) as upstream:
-        other = upstream.url.replace("127.0.0.1", "127.0.0.2")
-        context = trusting
         server = await asyncio.start_server(upstream.connected, "127.0.0.2", 0, ssl=server_side)
         other = f"https://127.0.0.2:{server.sockets[0].getsockname()[1]}"
-        async with server, connected(kind, other, ssl_context=context) as client:
+        async with server, connected(kind, other, ssl_context=trusting) as client:
             with pytest.raises(UpstreamError) as caught:
                 await client.send(request())
             assert caught.value.kind is UpstreamErrorKind.TLS
@@ -122,11 +122,10 @@ async def test_an_upstream_that_does_not_speak_tls(kind, answer):
         else:
             await peer.send(answer)
 
-    async with serving(script) as upstream:
-        async with connected(kind, upstream.url.replace("http:", "https:")) as client:
-            with pytest.raises(UpstreamError) as caught:
-                await client.send(request())
-            assert (caught.value.kind, caught.value.sent) == (UpstreamErrorKind.TLS, False)
+    async with serving(script) as upstream, connected(kind, upstream.url.replace("http:", "https:")) as client:
+        with pytest.raises(UpstreamError) as caught:
+            await client.send(request())
+        assert (caught.value.kind, caught.value.sent) == (UpstreamErrorKind.TLS, False)
 
 
 async def speak_http2(peer):
@@ -164,18 +163,20 @@ async def test_httpx_speaks_http2_where_it_is_offered(server_side, trusting):
         yield b"llo"
 
     server_side.set_alpn_protocols(["h2"])
-    async with serving(speak_http2, ssl=server_side) as upstream:
-        async with connected("httpx", local(upstream), ssl_context=trusting) as client:
-            response = await client.send(request(b"POST", b"/a?b=%20c", [(b"x-c", b"d")], body=body()))
-            assert (response.status, response.headers) == (200, [(b"x-a", b"b")])
-            assert response.content_length == 5
-            assert await read_all(response) == b"hello"
-            results = await asyncio.gather(*[fetch(client, request(b"PUT", body=b"%d" % n)) for n in range(20)])
-            assert results == [(200, b"%d" % n) for n in range(20)]
-            with pytest.raises(UpstreamError) as caught:
-                await client.send(request(b"PUT", body=b"reset"))
-            assert (caught.value.kind, caught.value.reused) == (UpstreamErrorKind.CLOSED, True)
-            assert await fetch(client, request(b"PUT", body=b"x")) == (200, b"x")
-            assert len(upstream.peers) == 1
-            seen = upstream.requests[0]
-            assert (seen[b":path"], seen[b":authority"], seen[b"x-c"]) == (b"/a?b=%20c", b"test", b"d")
+    async with (
+        serving(speak_http2, ssl=server_side) as upstream,
+        connected("httpx", local(upstream), ssl_context=trusting) as client,
+    ):
+        response = await client.send(request(b"POST", b"/a?b=%20c", [(b"x-c", b"d")], body=body()))
+        assert (response.status, response.headers) == (200, [(b"x-a", b"b")])
+        assert response.content_length == 5
+        assert await read_all(response) == b"hello"
+        results = await asyncio.gather(*[fetch(client, request(b"PUT", body=b"%d" % n)) for n in range(20)])
+        assert results == [(200, b"%d" % n) for n in range(20)]
+        with pytest.raises(UpstreamError) as caught:
+            await client.send(request(b"PUT", body=b"reset"))
+        assert (caught.value.kind, caught.value.reused) == (UpstreamErrorKind.CLOSED, True)
+        assert await fetch(client, request(b"PUT", body=b"x")) == (200, b"x")
+        assert len(upstream.peers) == 1
+        seen = upstream.requests[0]
+        assert (seen[b":path"], seen[b":authority"], seen[b"x-c"]) == (b"/a?b=%20c", b"test", b"d")

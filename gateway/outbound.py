@@ -1,0 +1,50 @@
+"""PREPARE: the request that goes to an upstream, a fresh value made from what came in."""
+
+from collections.abc import Callable
+
+from gateway.body import RequestBody
+from gateway.config.schema import EncodedSlash
+from gateway.exchange import Exchange
+from gateway.rules import headers, trace
+from gateway.rules.plan import UpstreamPlan
+from gateway.upstream.api import OutboundRequest
+
+
+def outbound_request(
+    exchange: Exchange, upstream: UpstreamPlan, body: RequestBody, *, fresh: int, admit: Callable[[], None]
+) -> OutboundRequest:
+    """For `Proxy`, once for each attempt. fresh: 192 random bits."""
+    return OutboundRequest(
+        method=exchange.method,
+        target=_path(exchange) + exchange.query,
+        headers=_fields(exchange, upstream, fresh),
+        body=body.whole if body.complete else body.stream(),
+        content_length=body.content_length,
+        admit=admit,
+    )
+
+
+def _path(exchange: Exchange) -> bytes:
+    rewrite = exchange.rewrite
+    if rewrite is None:
+        return exchange.raw_path
+    separator = exchange.plan.routes.encoded_slash is EncodedSlash.SEPARATOR
+    return rewrite.forward(exchange.raw_path, decode_slash=separator)
+
+
+def _fields(exchange: Exchange, upstream: UpstreamPlan, fresh: int) -> headers.Fields:
+    host = exchange.host if upstream.keeps_host and exchange.host else upstream.authority
+    fields = [(b"host", host)]
+    fields += headers.forwardable_request(exchange.fields, trusted=exchange.trusted)
+    fields += headers.forwarding_fields(
+        exchange.fields, peer=exchange.peer, scheme=exchange.scheme, host=exchange.host, trusted=exchange.trusted
+    )
+    fields.append((b"x-request-id", exchange.request_id))
+    given = exchange.named.get(b"traceparent")
+    if given is not None and trace.is_traceparent(given):
+        fields.append((b"traceparent", given))
+        return fields
+    if b"tracestate" in exchange.named:  # it belongs to the trace that is not continued
+        fields = [field for field in fields if field[0] != b"tracestate"]
+    fields.append((b"traceparent", trace.new_traceparent(fresh)))
+    return fields

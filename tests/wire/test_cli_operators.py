@@ -1,0 +1,157 @@
+"""What operators type, and what they read: at 80 columns, wide, and as JSON."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.gateway_process import ROUTES, Upstream, free_port, gateway_process, get, until
+
+USER = {"x-user": "alice"}
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    legacy, new = Upstream("legacy"), Upstream("new")
+    text = ROUTES.format(legacy=legacy.port, new=new.port, percent=100, delay=0, timeout=5)
+    with gateway_process(tmp_path_factory.mktemp("cli"), text, redis="embedded") as running:
+        yield running
+    legacy.close()
+    new.close()
+
+
+def run(gateway, *words, status=0, columns="200"):
+    ran = gateway.command(*words, env={"COLUMNS": columns, "GATEWAY_WHO": "carol"})
+    assert ran.returncode == status, ran.stdout + ran.stderr
+    assert "Traceback" not in ran.stderr
+    return ran.stdout if status == 0 else ran.stderr
+
+
+def as_json(gateway, *words, status=0):
+    return json.loads(run(gateway, *words, "--json", status=status))
+
+
+def test_a_feature_is_moved_killed_and_brought_back(gateway):
+    assert run(gateway, "flag", "set", "auth", "25", "--reason", "first [step]").splitlines() == [
+        "auth: 25 % of keys go to new",
+        "in force on 2 workers: w0, w1",
+        "note: file says 100 %, hidden by redis",
+    ]
+    said = run(gateway, "flag", "disable", "auth", "-m", "errors").splitlines()
+    assert said[0] == (
+        "auth is KILLED: everything goes to legacy. Its percent stays 25; `gateway flag enable auth` ends the kill"
+    )
+    assert said[1] == "in force on 2 workers: w0, w1"
+    assert get(gateway.port, "/auth/x", headers=USER).side == "legacy"
+    said = run(gateway, "flag", "set", "auth", "50")
+    assert "auth: 50 % of keys go to new, 25 % before" in said
+    assert "note: still KILLED by redis, so nothing goes to new: `gateway flag enable auth` ends it" in said
+    assert "KILLED by redis" in run(gateway, "flag", "get", "auth")
+    assert "KILLED by redis" in run(gateway, "flag", "list")
+    said = run(gateway, "flag", "enable", "auth")
+    assert "auth is enabled: 50 % of keys go to new, by redis" in said
+    assert "still KILLED" not in said
+    history = run(gateway, "flag", "history", "auth")
+    assert "first [step]" in history
+    assert history.index("enable") < history.index("disable")
+    told = as_json(gateway, "flag", "history", "auth", "-n", "2")
+    assert [(entry["action"], entry["who"]) for entry in told] == [("enable", "carol"), ("set", "carol")]
+    run(gateway, "flag", "unset", "auth")
+    assert as_json(gateway, "flag", "get", "auth")["source"] == "file"
+
+
+def test_lists_steer_keys(gateway):
+    said = run(gateway, "flag", "deny", "auth", "alice", "bob")
+    assert "in force on 2 workers" in said
+    assert get(gateway.port, "/auth/x", headers=USER).headers["x-gateway-reason"] == "denied"
+    assert as_json(gateway, "flag", "get", "auth")["deny"] == ["alice", "bob"]
+    assert "alice, bob" in run(gateway, "flag", "get", "auth")
+    assert as_json(gateway, "flag", "deny", "auth", "alice", "bob", "--remove")["flag"]["deny"] == []
+    assert as_json(gateway, "flag", "allow", "auth", "header:x-team=blue")["flag"]["allow"] == ["header:x-team=blue"]
+    assert gateway.flag("auth", "allow", entries=["header:x-team=blue"], remove=True).status == 200
+
+
+def test_adopt_and_a_revision_that_is_expected(gateway):
+    rev = as_json(gateway, "flag", "set", "auth", "10")["flag"]["rev"]
+    assert as_json(gateway, "flag", "adopt", "auth")["action"] == "adopt"
+    said = run(gateway, "flag", "set", "auth", "20", "--expect-rev", str(rev), status=1)
+    assert f"not {rev}" in said
+    run(gateway, "flag", "unset", "auth")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("flag", "get", "atuh"), "error: routes.yaml has no feature 'atuh'; did you mean auth?"),
+        (("flag", "set", "auth", "12.345"), "more than two decimals"),
+        (("flag", "set", "auth", "[red]"), "[red]"),
+        (("explain", "GET", "ftp://x/y"), "is no URL"),
+    ],
+)
+def test_mistakes_are_told_in_words(gateway, words, said):
+    assert said in run(gateway, *words, status=1)
+
+
+def test_status_fits_80_columns_and_says_all_when_wide(gateway):
+    for number in range(20):
+        get(gateway.port, "/auth/x", headers={"x-user": str(number)})
+    run(gateway, "flag", "set", "auth", "60", "-m", "because the error rate of the new side is lower than ever")
+    until(lambda: as_json(gateway, "status")["features"]["auth"]["traffic"]["sides"])
+    narrow, wide = run(gateway, "status", columns="80"), run(gateway, "status")
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert "…" not in narrow
+    for column in ("feature", "percent", "changed by", "requests", "errors", "p50", "p95", "p99", "new/old"):
+        assert column in narrow
+        assert column in wide
+    assert "because the error rate of the new side is lower than ever" in wide
+    assert "carol" in wide
+    assert "auth: file says 100 %, hidden by redis" in wide
+    run(gateway, "flag", "unset", "auth")
+
+
+def test_explain_answers_as_the_worker_would(gateway):
+    for user in ("b[o]b", "zoë"):
+        answer = as_json(gateway, "explain", "GET", "/auth/x", "-H", f"x-user: {user}")
+        sent = get(gateway.port, "/auth/x", headers={"x-user": user.encode()})
+        assert (answer["side"], answer["reason"]) == (sent.side, sent.headers["x-gateway-reason"])
+        assert answer["key"]["value"] == user
+        assert f"header:x-user = {user}" in run(gateway, "explain", "GET", "/auth/x", "-H", f"x-user: {user}")
+    shown = run(gateway, "explain", "GET", "http://any.test/other")
+    assert "routes[1] /*" in shown
+    assert "fixed, because: route" in shown
+
+
+def test_a_kill_in_the_file_is_told_with_its_own_way_out(launch, make_routes):
+    gateway = launch(
+        redis="embedded", workers=1, routes=make_routes().replace("percent: 100", "percent: 100, kill: true")
+    )
+    said = run(gateway, "flag", "set", "auth", "50")
+    assert "still KILLED by file, so nothing goes to new: `kill: true` on the feature in routes.yaml must go" in said
+    assert "in force on 1 worker: w0" in said
+
+
+def test_nobody_at_the_admin_port_is_told_with_the_option():
+    ran = subprocess.run(
+        [sys.executable, "-m", "gateway", "status", "--admin", f"http://127.0.0.1:{free_port()}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+        env={**os.environ, "http_proxy": "http://127.0.0.1:1", "COLUMNS": "80"},
+    )
+    assert ran.returncode == 1
+    assert "no gateway answers on http://127.0.0.1:" in ran.stderr
+    assert "is --admin right?" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_check_and_schema_need_no_gateway(gateway, tmp_path):
+    file = tmp_path / "routes.yaml"
+    file.write_text("version: 2\n")
+    ran = gateway.command("check", str(file))
+    assert ran.returncode == 1
+    assert f"{file}:1:10: version" in ran.stdout
+    assert gateway.command("check", str(gateway.routes_file)).returncode == 0
+    assert json.loads(gateway.command("schema").stdout)["type"] == "object"
