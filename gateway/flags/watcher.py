@@ -215,9 +215,12 @@ class FlagWatcher:
             self._on_change(known, events)
 
     def _tell(self, events: tuple[Event, ...]) -> None:
+        """Loud is what an operator must act on or know; a server that came back with nothing to hold is neither."""
+        quiet = {EventKind.CHANGED, EventKind.SOLVED, EventKind.RELEASED}
+        if not any(event.kind is EventKind.HELD for event in events):
+            quiet.add(EventKind.OTHER_DATA)
         for event in events:
-            quiet = event.kind in (EventKind.CHANGED, EventKind.SOLVED, EventKind.RELEASED)
-            tell = self._log.info if quiet else self._log.warning
+            tell = self._log.info if event.kind in quiet else self._log.warning
             tell("flag " + event.kind.value, feature=event.feature, detail=event.text)
 
     async def _report_strangers(self, session: Session, names: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests.support.processes import alive, descendants, rss_mib
+
+__all__ = ["alive", "descendants", "rss_mib"]
 
 READY_SECONDS = 20.0
 LOOK_SECONDS = 0.01
@@ -94,38 +99,6 @@ def get(port, path, **more):
         return client.ask(path, **more)
 
 
-def alive(pid):
-    """Whether a process runs; one that waits to be reaped does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def descendants(pid):
-    """Every process below one, by pid."""
-    children = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                children.setdefault(parent, []).append(int(entry.name))
-    found, waiting = [], [pid]
-    while waiting:
-        below = children.get(waiting.pop(), [])
-        found += below
-        waiting += below
-    return found
-
-
-def rss_mib(pid):
-    """Resident memory of a process."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise AssertionError(f"no memory of process {pid}")
-
-
 class Upstream:
     """Answers every request with its name. `/slow` waits for `release`; `/stream` sends a line, waits, sends another.
 
@@ -196,6 +169,7 @@ class GatewayProcess:
     admin_port: int = 0
     redis_port: int = 0
     seen: set = field(default_factory=set)
+    run_dirs: set = field(default_factory=set)
 
     @property
     def pid(self):
@@ -242,6 +216,9 @@ class GatewayProcess:
                 command = Path(f"/proc/{pid}/cmdline").read_bytes()
                 if slot is None and b"valkey-server" in command:
                     slot = "redis"
+                run_dir = next((e for e in environment if e.startswith(b"GATEWAY_PROCESS=")), None)
+                if run_dir is not None:
+                    self.run_dirs.add(json.loads(run_dir.partition(b"=")[2])["run_dir"])
                 if slot is not None:
                     found[slot] = pid
                     self.seen.add(pid)
@@ -296,6 +273,8 @@ class GatewayProcess:
                     os.kill(pid, signal.SIGKILL)
         self.process.wait(10)
         until(lambda: not any(map(alive, self.seen)), what="the end of everything")
+        for run_dir in self.run_dirs:
+            shutil.rmtree(run_dir, ignore_errors=True)
 
     def stop(self, number=signal.SIGINT, *, seconds=10.0):
         """In good order; returns the exit status."""
