@@ -18,6 +18,7 @@ import uvloop
 
 from gateway.admin import AdminApp
 from gateway.control_view import ConfigState
+from gateway.flags.kept import Kept, kept_of
 from gateway.flags.registry import WorkerRegistry
 from gateway.flags.stored import FlagStoreError
 from gateway.flags.writer import FlagWriter
@@ -52,7 +53,7 @@ class Control:
             process=process, routes=self.plan.routes, on_policies=lambda _: None, tasks=self.tasks
         )
         url = self.settings.redis_url
-        self.writer = FlagWriter(url=url, namespace=self.settings.namespace) if url else None
+        self.writer = FlagWriter(url=url, namespace=self.settings.namespace, kept=self._kept) if url else None
         self.registry = WorkerRegistry(url=url, namespace=self.settings.namespace) if url else None
         self.workers = Workers(process)
         self.traffic = Traffic(self.settings.metrics_dir)
@@ -61,6 +62,11 @@ class Control:
         self._watch = FileWatch(self.settings.routes)
         self._look_now = asyncio.Event()
         self._try_again_at = 0.0
+
+    def _kept(self, feature: str) -> Kept | None:
+        """What a change of this feature's flag must write back, because it is in force and Redis does not say so."""
+        known = self.flags.watcher.known if self.flags.watcher is not None else None
+        return kept_of(known.features.get(feature)) if known is not None else None
 
     # -- routes.yaml
 

@@ -46,6 +46,9 @@ _TIMEOUTS = frozenset(
 )
 
 
+_UNREACHABLE = frozenset({UpstreamErrorKind.NAME, UpstreamErrorKind.REFUSED, UpstreamErrorKind.TLS})
+
+
 class GatewayError(Exception):
     """Base of every failure of a request. `detail` goes to the client: never secrets, addresses or stack traces."""
 
@@ -98,5 +101,7 @@ class UpstreamError(GatewayError):
             self.status, self.title = 504, "Upstream timed out"
         elif kind is UpstreamErrorKind.POOL_TIMEOUT:
             self.status, self.title = 503, "Service unavailable"
+        elif kind in _UNREACHABLE:
+            self.status, self.title = 502, "Upstream unreachable"
         else:
             self.status, self.title = 502, "Bad reply from upstream"

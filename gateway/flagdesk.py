@@ -11,6 +11,7 @@ from gateway.control_view import ControlView
 from gateway.flags.registry import WorkerReport
 from gateway.flags.stored import FlagConflictError, FlagStoreError
 from gateway.flags.writer import FlagWriter, Written
+from gateway.model import Source
 from gateway.percent import format_percent, parse_percent
 from gateway.rules.flagvalues import nearest
 from gateway.rules.policy import FeaturePolicy
@@ -68,7 +69,7 @@ class FlagDesk:
         expected_rev: int | None = None,
     ) -> dict[str, Any]:
         """Makes one change and waits until the workers hold it. Raises FlagRequestError; then nothing has changed."""
-        self._policy(feature)
+        self._refuse_beside_an_unreadable_flag(self._policy(feature), action)
         try:
             written = await self._write(
                 feature, action, value, (entries, remove), {"who": who, "reason": reason, "expected_rev": expected_rev}
@@ -115,6 +116,17 @@ class FlagDesk:
         if action == "adopt":
             return await writer.adopt(feature, **meta)
         raise ValueError(f"{action!r} is no action; there are percent, enable, disable, allow, deny, unset and adopt")
+
+    @staticmethod
+    def _refuse_beside_an_unreadable_flag(policy: FeaturePolicy, action: str) -> None:
+        """Any change of ours makes all that Redis holds count; of a flag without one good value nobody knows what."""
+        if policy.unknown and policy.percent_source is Source.NEVER_READ and action in ("allow", "deny", "enable"):
+            raise FlagRequestError(
+                409,
+                "Nothing is known of this flag",
+                f"{policy.name} has never had a good value in Redis and stays on legacy; "
+                f"set a percent first, or `gateway flag adopt {policy.name}` takes what Redis says",
+            )
 
     async def _in_force(
         self, feature: str, rev: int, *, kill: bool, unheard: set[str]

@@ -115,6 +115,11 @@ class FlagFollower:
             store_configured=self.watcher is not None,
         )
 
+    @property
+    def has_flags(self) -> bool:
+        """Whether flags were ever read, from Redis or from the snapshot."""
+        return self.watcher is not None and self.watcher.known is not None
+
     def store_state(self) -> StoreState:
         """How this process stands with Redis."""
         if self.watcher is None:

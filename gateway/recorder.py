@@ -75,7 +75,9 @@ class Recorder:
 
     def _log(self, exchange: Exchange, status: int, seconds: float) -> None:
         policy = exchange.plan.log
-        if not is_logged(status, exchange.request_id, policy):
+        cut = exchange.error is not None and exchange.response_started and exchange.status != exchange.error.status
+        cut = cut and not exchange.gone
+        if not is_logged(status, exchange.request_id, policy, cut=cut):
             return
         line = RequestLine(
             feature=exchange.feature,
@@ -88,6 +90,7 @@ class Recorder:
             path=exchange.raw_path,
             upstream=exchange.decision.upstream if exchange.decision is not None else None,
             error=exchange.error.detail if exchange.error is not None else None,
+            cut=cut,
         )
         request_line(log, line, policy)
 

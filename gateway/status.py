@@ -69,6 +69,7 @@ def _redis(control: ControlView, states: Mapping[str, WorkerState | None]) -> di
         "up": own.up and all(store["up"] for store in workers.values()),
         "last_sync": own.last_sync,
         "problem": own.problem,
+        "ever_read": control.flags.has_flags,
         "workers": workers,
     }
 

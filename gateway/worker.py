@@ -115,10 +115,13 @@ class Worker:
     # -- flags
 
     def _policies_changed(self, killed: frozenset[str]) -> None:
-        """Called in the loop, right after the policies were swapped. A kill's grace begins for new's streams."""
+        """Called in the loop, right after the policies were swapped. A kill ends new's WebSockets, and for its streams
+        the grace begins.
+        """
         self._tell_other_machines()
         loop = asyncio.get_running_loop()
         for feature in killed:
+            self.proxy.websockets.kill(feature)
             loop.call_later(self.plan.routes.kill_grace_seconds, self._cut_if_still_killed, feature)
 
     def _tell_other_machines(self) -> None:
@@ -223,10 +226,10 @@ class Worker:
         clients are refused rather than left in a queue that nobody empties.
         """
         routes = self.plan.routes
-        log.info("draining", delay_seconds=routes.drain_delay_seconds, timeout_seconds=routes.drain_timeout_seconds)
+        delay = 0.0 if self.lifeline.hurry else routes.drain_delay_seconds
+        log.info("draining", delay_seconds=delay, timeout_seconds=routes.drain_timeout_seconds)
         self.server.announce_drain()
-        if not self.lifeline.hurry:
-            await self.lifeline.sleep(routes.drain_delay_seconds)
+        await self.lifeline.sleep(delay)
         cut = 0
         if not self.lifeline.at_once.is_set():
             drain = self.tasks.start(self.server.drain(routes.drain_timeout_seconds), name="drain")

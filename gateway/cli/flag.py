@@ -157,7 +157,11 @@ def _change(feature: str, action: str, admin: str, as_json: bool, **more: Any) -
         _print_change(content)
     missing = content["workers"]["missing"]
     if missing:
-        fail(f"written, but NOT YET IN FORCE on: {', '.join(missing)}", status=3)
+        fail(
+            f"written, but NOT YET IN FORCE on: {', '.join(missing)}. They may still send users to new: "
+            "`gateway status` there says what they hold; kill a worker that hangs, and it is replaced",
+            status=3,
+        )
 
 
 def _print_change(content: dict[str, Any]) -> None:
@@ -167,7 +171,7 @@ def _print_change(content: dict[str, Any]) -> None:
         workers = f"{len(confirmed)} worker{'' if len(confirmed) == 1 else 's'}"
         console.print(f"in force on {workers}: {safe(', '.join(confirmed))}", soft_wrap=True)
     notes = [f"silent: {worker}; dead, or cut off from Redis with what it held" for worker in _silent(content)]
-    notes += [*content["warnings"], *_still_killed(content), *notes_of(content["flag"])]
+    notes += [*content["warnings"], *_still_killed(content), *notes_of(content["flag"], hidden=False)]
     for note in notes:
         console.print(f"[yellow]note:[/] {safe(note)}", soft_wrap=True)
 
@@ -185,8 +189,11 @@ def _done(content: dict[str, Any]) -> str:
     if content["action"] == "set":
         before = f", {safe(content['old'])} % before" if content["old"] else ""
         return f"{name}: {safe(content['new'])} % of keys go to new{before}"
-    old, new = content["old"] or "nothing", content["new"] or "nothing"
-    return f"{name} {content['action']}: {safe(old)} -> {safe(new)}"
+    if content["action"] in ("unset", "adopt"):
+        done = "is out of Redis" if content["action"] == "unset" else "takes what Redis says"
+        killed = ", but it is KILLED" if flag["killed_by"] else ""
+        return f"{name} {done}: now {flag['percent']} % of keys go to new, by {flag['source']}{killed}"
+    return f"{name}, {content['action']} list: {safe(content['new'])}"
 
 
 def _silent(content: dict[str, Any]) -> list[str]:
@@ -233,8 +240,8 @@ def state_of(flag: dict[str, Any]) -> str:
     return "[bold red]UNKNOWN[/]" if flag["unknown"] else "on"
 
 
-def notes_of(flag: dict[str, Any]) -> list[str]:
-    """What an operator must know beyond the numbers."""
-    hidden = [f"{entry['source']} says {entry['percent']} %, hidden by {flag['source']}" for entry in flag["hidden"]]
+def notes_of(flag: dict[str, Any], *, hidden: bool = True) -> list[str]:
+    """What an operator must know beyond the numbers. hidden: weaker sources that say something else, too."""
+    others = [f"{entry['source']} says {entry['percent']} %, hidden by {flag['source']}" for entry in flag["hidden"]]
     held = [f"HELD: {flag['held']}"] if flag["held"] else []
-    return [*held, *flag["problems"], *hidden]
+    return [*held, *flag["problems"], *(others if hidden else ())]

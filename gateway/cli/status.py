@@ -11,6 +11,7 @@ from gateway.cli.api import AdminApi, console, safe
 from gateway.cli.flag import notes_of, state_of
 from gateway.cli.options import Admin, AsJson
 
+ENOUGH_SAMPLES = 100
 SLOWER_THAN = 1.10
 """The migration's rule: new's response time within 10 % of old's."""
 
@@ -74,7 +75,8 @@ def _redis(redis: dict[str, Any], now: float) -> str:
     problem = safe(
         redis["problem"] or f"not connected: {', '.join(_cut_off(redis)) or 'a worker that does not answer'}"
     )
-    return f"{safe(redis['url'])} [bold red]AWAY[/]: {problem}; the last known flags stay in force"
+    held = "the last known flags stay in force" if redis["ever_read"] else "its flags have never been read"
+    return f"{safe(redis['url'])} [bold red]AWAY[/]: {problem}; {held}"
 
 
 def _cut_off(redis: dict[str, Any]) -> list[str]:
@@ -111,7 +113,7 @@ def _traffic(content: dict[str, Any]) -> Table:
     rows.append(("none", content["fixed"]))
     for name, traffic in rows:
         for side, shown in traffic["sides"].items():
-            table.add_row(name, side, *_numbers(shown), _ratio(traffic["p95_ratio"]) if side == "new" else "")
+            table.add_row(name, side, *_numbers(shown), _ratio(traffic) if side == "new" else "")
     return table
 
 
@@ -129,10 +131,13 @@ def _milliseconds(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds * 1000:.1f}"
 
 
-def _ratio(ratio: float | None) -> str:
+def _ratio(traffic: dict[str, Any]) -> str:
+    """Alarming only where there is enough to go by."""
+    ratio = traffic["p95_ratio"]
     if ratio is None:
         return "-"
-    return f"[bold red]{ratio:.2f}[/]" if ratio > SLOWER_THAN else f"{ratio:.2f}"
+    enough = all(side["split"]["samples"] >= ENOUGH_SAMPLES for side in traffic["sides"].values())
+    return f"[bold red]{ratio:.2f}[/]" if ratio > SLOWER_THAN and enough else f"{ratio:.2f}"
 
 
 def _notes(content: dict[str, Any]) -> list[str]:
@@ -182,4 +187,4 @@ def _last_end(deaths: dict[str, Any] | None) -> str:
 
 
 def _when(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

@@ -17,6 +17,7 @@ from redis.exceptions import WatchError
 from gateway.flags.client import client_for
 from gateway.flags.errors import STORE_ERRORS, in_words
 from gateway.flags.history import MAX_ENTRIES, Change, change_of
+from gateway.flags.kept import Kept
 from gateway.flags.keys import Keys
 from gateway.flags.stored import (
     FlagConflictError,
@@ -28,10 +29,13 @@ from gateway.flags.stored import (
 )
 from gateway.model import BasisPoints
 from gateway.percent import format_percent
+from gateway.rules.flagmodel import ALLOW, DENY
 from gateway.rules.flagvalues import ENABLED, PERCENT, REV
 
 Part = Literal["allow", "deny"]
 KILL_TRIES = 50
+_SWITCH = frozenset((PERCENT, ENABLED))
+_ALL = _SWITCH | {ALLOW, DENY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class _Edit:
     old: str
     new: str
     queue: Callable[[Pipeline], object]
+    changed: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,16 @@ class FlagWriter:
     this revision. Every method raises FlagStoreError, and those that change something FlagConflictError.
     """
 
-    def __init__(self, *, url: str, namespace: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        *,
+        url: str,
+        namespace: str,
+        kept: Callable[[str], Kept | None] = lambda _: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """kept: what is in force of a feature although Redis does not say so (`kept_of`), asked before each change."""
+        self._kept = kept
         self._redis = client_for(url)
         self._keys = Keys(namespace)
         self._now = now
@@ -121,7 +135,8 @@ class FlagWriter:
 
         def edit(flag: StoredFlag) -> _Edit:
             key = self._list_key(flag, part)
-            return _Edit(part, "", " ".join(f"+{name}" for name in names), lambda pipe: pipe.sadd(key, *names))
+            added = " ".join(f"+{name}" for name in names)
+            return _Edit(part, "", added, lambda pipe: pipe.sadd(key, *names), frozenset((part,)))
 
         return await self._change(_Order(feature, who, reason, expected_rev), edit)
 
@@ -140,7 +155,8 @@ class FlagWriter:
 
         def edit(flag: StoredFlag) -> _Edit:
             key = self._list_key(flag, part)
-            return _Edit(part, "", " ".join(f"-{name}" for name in names), lambda pipe: pipe.srem(key, *names))
+            removed = " ".join(f"-{name}" for name in names)
+            return _Edit(part, "", removed, lambda pipe: pipe.srem(key, *names), frozenset((part,)))
 
         return await self._change(_Order(feature, who, reason, expected_rev), edit)
 
@@ -149,9 +165,8 @@ class FlagWriter:
 
         def edit(flag: StoredFlag) -> _Edit:
             gone = [name for name in flag.fields if name != REV]
-            return _Edit(
-                "unset", flag.words(), "", lambda pipe: pipe.hdel(self._keys.flag(feature), *gone) if gone else None
-            )
+            key = self._keys.flag(feature)
+            return _Edit("unset", flag.words(), "", lambda pipe: pipe.hdel(key, *gone) if gone else None, _SWITCH)
 
         return await self._change(_Order(feature, who, reason, expected_rev), edit)
 
@@ -159,7 +174,7 @@ class FlagWriter:
         """Bumps `rev` alone: whatever Redis holds for the feature, or does not hold any more, is meant."""
 
         def edit(flag: StoredFlag) -> _Edit:
-            return _Edit("adopt", "", flag.words(), lambda _pipe: None)
+            return _Edit("adopt", "", flag.words(), lambda _pipe: None, _ALL)
 
         return await self._change(_Order(feature, who, reason, expected_rev), edit)
 
@@ -181,7 +196,7 @@ class FlagWriter:
     def _set_field(self, flag: StoredFlag, action: str, field: str, value: str) -> _Edit:
         key = self._keys.flag(flag.feature)
         old = flag.fields.get(field, "")
-        return _Edit(action, old, value, lambda pipe: pipe.hset(key, field, value))
+        return _Edit(action, old, value, lambda pipe: pipe.hset(key, field, value), frozenset((field,)))
 
     async def _change(self, order: _Order, edit: Callable[[StoredFlag], _Edit]) -> Written:
         for _ in range(KILL_TRIES if order.kill else 1):
@@ -215,19 +230,22 @@ class FlagWriter:
                 rev=flag.rev + 1,
             )
             pipe.multi()  # type: ignore[no-untyped-call]
-            self._queue(pipe, made, change, order.feature, replaced=replaced)
+            restored = self._queue(pipe, made, change, order.feature, replaced=replaced)
             results = await pipe.execute(raise_on_error=False)
-        return Written(order.feature, change, _warnings(results, replaced=replaced))
+        return Written(order.feature, change, _warnings(results, replaced=replaced) + restored)
 
-    def _queue(self, pipe: Pipeline, made: _Edit, change: Change, feature: str, *, replaced: bool) -> None:
-        """The record comes last, so that its result is the last."""
+    def _queue(self, pipe: Pipeline, made: _Edit, change: Change, feature: str, *, replaced: bool) -> tuple[str, ...]:
+        """The record comes last, so that its result is the last. Returns what was written back besides, as warnings."""
         key = self._keys.flag(feature)
         if replaced:
             pipe.delete(key)
+        kept = self._kept(feature) if made.changed != _ALL else None
+        words = kept.queue(pipe, self._keys, feature, changed=made.changed) if kept is not None else ()
         made.queue(pipe)
         pipe.hset(key, REV, str(change.rev))
         fields: dict[Any, Any] = {**change.fields()}
         pipe.xadd(self._keys.history(feature), fields, maxlen=MAX_ENTRIES, approximate=True)
+        return (f"what was held is settled: in force and written back to Redis: {', '.join(words)}",) if words else ()
 
     async def _conflict(self, feature: str, what: str) -> FlagConflictError:
         history = await self.history(feature, 1)

@@ -1,12 +1,14 @@
 """The flags in force, as a state machine over what is read from Redis.
 
-Three things are judged on their own: the switch (percent and enabled together), the allow list and the deny list.
+Four things are judged on their own: percent, enabled (the two fields of the switch), the allow and the deny list.
 
 - The first reading ever of a feature applies as it is. If a value of it does not parse, the feature is `unreadable`
   and its users stay on legacy.
-- A bump of `rev` is an instruction: whatever the reading says is in force, lists and vanished fields included.
-- Connected (an unbroken session, or the same server with the same data): whatever was written is an instruction. A key
-  that vanished falls through to environment and file, and is held where that would raise new's share.
+- A bump of `rev` is an instruction: whatever the reading says is in force, lists and vanished fields included. (Our
+  tools write back, in the same transaction, what is in force of the parts that are held and that they do not change.)
+- Connected (an unbroken session, or the same server with the same data): whatever was written is an instruction, and
+  so is a field that was removed from a hash that is still there; what was not touched stays as it is, held or not. A
+  key that vanished falls through to environment and file, and is held where that would raise new's share.
 - Guarded (the first reading from another server, or of other data): what is missing keeps its last known value, what
   lowers new's share applies, and what would raise it, or undo a kill, is held. A higher `rev` of the same epoch is our
   own tools' write, made while nobody looked, and so an instruction.
@@ -157,7 +159,7 @@ def _next_switch(
         old.percent if PERCENT in fields.bad else fields.percent,
         old.enabled if ENABLED in fields.bad else fields.enabled,
     )
-    settled = kept._replace(hold=Hold.RAISES) if _raises(old, target, fallback) else target
+    settled = _settle(old, target, fallback)
     was_there = old.seen.flag is WRONG_TYPE or bool(old.seen.flag)
     if mode is _Mode.INSTRUCTED:
         return target
@@ -165,25 +167,43 @@ def _next_switch(
         if now.flag:
             return settled
         return kept._replace(hold=Hold.LOST) if was_there else kept
-    if now.flag and _written(old.seen, now.flag, fields):
-        return target
+    if now.flag and (written := _written(old.seen, now.flag, fields)):
+        touched = _Switch(
+            target.percent if PERCENT in written else old.percent,
+            target.enabled if ENABLED in written else old.enabled,
+        )
+        return touched if touched == target else touched._replace(hold=old.hold)
     vanished = was_there and not now.flag
     return settled if vanished or old.hold is Hold.RAISES else kept
 
 
-def _raises(old: FeatureFlags, target: _Switch, fallback: BasisPoints) -> bool:
-    """Whether the target gives new more than what is in force; a switch that was never read well gives it nothing."""
-    if (target.percent, target.enabled) == (old.percent, old.enabled):
-        return False
-    before = -1 if old.unreadable & {PERCENT, ENABLED} else _rank(old.percent, old.enabled, fallback)
-    return _rank(target.percent, target.enabled, fallback) > before
+def _settle(old: FeatureFlags, target: _Switch, fallback: BasisPoints) -> _Switch:
+    """What of the target applies by itself: a lower percent and a kill do, the rest is held.
+
+    A switch that was never read well gives new nothing, so whatever would give it something is held whole.
+    """
+    if old.unreadable & {PERCENT, ENABLED}:
+        same = (target.percent, target.enabled) == (old.percent, old.enabled)
+        if same or _rank(target.percent, target.enabled, fallback) == -1:
+            return target
+        return _Switch(old.percent, old.enabled, Hold.RAISES)
+    percent = old.percent if _share(target.percent, fallback) > _share(old.percent, fallback) else target.percent
+    enabled = old.enabled if old.enabled is False else target.enabled
+    applied = _Switch(percent, enabled)
+    return applied if applied == target else applied._replace(hold=Hold.RAISES)
 
 
-def _written(seen: FeatureReading, flag: Mapping[bytes, bytes], fields: FlagFields) -> bool:
-    """Whether percent or enabled was set to a good value, or removed from a hash that is still there."""
+def _share(percent: BasisPoints | None, fallback: BasisPoints) -> BasisPoints:
+    return fallback if percent is None else percent
+
+
+def _written(seen: FeatureReading, flag: Mapping[bytes, bytes], fields: FlagFields) -> frozenset[str]:
+    """Which of percent and enabled was set to a good value, or removed from a hash that is still there."""
     before = {} if seen.flag is WRONG_TYPE else seen.flag
-    return any(
-        before.get(name.encode()) != flag.get(name.encode()) and name not in fields.bad for name in (PERCENT, ENABLED)
+    return frozenset(
+        name
+        for name in (PERCENT, ENABLED)
+        if before.get(name.encode()) != flag.get(name.encode()) and name not in fields.bad
     )
 
 

@@ -147,9 +147,9 @@ class Supervisor:
 
     def _died(self, child: Child, pid: int) -> None:
         delay = child.plan_restart()
-        log.error("a process died; starting another", process=child.name, pid=pid, how=child.last_end, in_seconds=delay)
+        log.error("a process died; starting another", name=child.name, pid=pid, how=child.last_end, in_seconds=delay)
         if child.deaths == HOPELESS:
-            log.error("A PROCESS KEEPS DYING as soon as it starts", process=child.name, how=child.last_end)
+            log.error("A PROCESS KEEPS DYING as soon as it starts", name=child.name, how=child.last_end)
         self._tell_control(child, next_try=time.time() + delay)
 
     def _start_again(self, child: Child) -> None:
@@ -158,10 +158,10 @@ class Supervisor:
         except OSError as error:
             child.last_end = f"cannot be started: {error.strerror or error}"
             delay = child.plan_restart()
-            log.error("a process cannot be started", process=child.name, problem=child.last_end, in_seconds=delay)
+            log.error("a process cannot be started", name=child.name, problem=child.last_end, in_seconds=delay)
             self._tell_control(child, next_try=time.time() + delay)
         else:
-            log.info("started again", process=child.name, pid=child.pid)
+            log.info("started again", name=child.name, pid=child.pid)
             self._tell_control(child, next_try=None)
 
     def _tell_control(self, child: Child, *, next_try: float | None) -> None:

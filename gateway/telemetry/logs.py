@@ -153,7 +153,9 @@ def _adopt_standard_logging(level: int) -> None:
 
 
 class RequestLine(NamedTuple):
-    """What the log says of one finished request. `path` is without the query, which may hold tokens."""
+    """What the log says of one finished request. `path` is without the query, which may hold tokens. `cut`: the reply
+    had begun and could not be completed.
+    """
 
     feature: str
     side: Side
@@ -165,14 +167,15 @@ class RequestLine(NamedTuple):
     path: bytes
     upstream: str | None = None
     error: str | None = None
+    cut: bool = False
 
 
-def is_logged(status: int, request_id: bytes, policy: Log) -> bool:
-    """Whether a request gets a line. Errors (500 and above, and clients that left) always do.
+def is_logged(status: int, request_id: bytes, policy: Log, *, cut: bool = False) -> bool:
+    """Whether a request gets a line. Errors (500 and above, clients that left, replies that were cut) always do.
 
     The sample is drawn by the request id, so that gateways which pass one on to each other log the same requests.
     """
-    if status >= 499 or policy.requests is RequestLog.ALL:
+    if status >= 499 or cut or policy.requests is RequestLog.ALL:
         return True
     if policy.requests is RequestLog.ERRORS:
         return False
@@ -181,7 +184,7 @@ def is_logged(status: int, request_id: bytes, policy: Log) -> bool:
 
 def request_line(log: Any, line: RequestLine, policy: Log) -> None:
     """Called once for each finished request, whatever became of it."""
-    if not is_logged(line.status, line.request_id, policy):
+    if not is_logged(line.status, line.request_id, policy, cut=line.cut):
         return
     fields = {
         "feature": line.feature,
@@ -198,7 +201,9 @@ def request_line(log: Any, line: RequestLine, policy: Log) -> None:
         fields["implementation"] = implementation(line.feature, line.side)
     if line.error is not None:
         fields["error"] = line.error
-    if line.status >= 500:
+    if line.cut:
+        fields["cut"] = True
+    if (line.status >= 500 and line.status != 501) or line.cut:
         log.error("request", **fields)
     else:
         log.info("request", **fields)

@@ -434,3 +434,32 @@ def test_a_kill_applies_however_it_is_read(steps, fallback, reading, connected, 
     flags = store.take(killed, connected=connected)
     already = before is not None and before.features["auth"].seen == killed and connected
     assert already or flags.enabled is False
+
+
+def test_a_kill_and_its_end_by_hand_do_not_release_a_percent_that_was_lost():
+    store = Store(fallback=10_000)
+    store.read(percent=25)
+    store.back_with()
+    flags = store.read(enabled="false")
+    assert (flags.percent, flags.enabled, flags.hold) == (2500, False, Hold.LOST)
+    flags = store.read(enabled="true")
+    assert (flags.percent, flags.enabled, flags.hold) == (2500, True, Hold.LOST)
+
+
+def test_a_kill_and_its_end_by_hand_do_not_release_a_percent_that_is_held():
+    store = Store()
+    store.read(percent=25)
+    store.back_with(percent=80)
+    assert store.read(percent=80, enabled="false").percent == 2500
+    assert store.read(percent=80, enabled="false").percent == 2500
+    flags = store.read(percent=80, enabled="true")
+    assert (flags.percent, flags.enabled, flags.hold) == (2500, True, Hold.RAISES)
+    assert store.read(percent=81, enabled="true").percent == 8100
+
+
+def test_other_data_that_kills_applies_the_kill_and_holds_its_higher_percent():
+    store = Store()
+    store.read(percent=25)
+    flags = store.back_with(percent=80, enabled="false")
+    assert (flags.percent, flags.enabled, flags.hold) == (2500, False, Hold.RAISES)
+    assert store.read(percent=80, enabled="true").percent == 2500

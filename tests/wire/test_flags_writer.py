@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from gateway.flags.kept import kept_of
 from gateway.flags.stored import FlagConflictError, FlagStoreError
 from gateway.flags.writer import FlagWriter
 from gateway.model import BasisPoints
-from gateway.rules.flagmodel import Hold
+from gateway.rules.flagmodel import FeatureFlags, Hold
 from tests.support.flagtools import until, watching
 from tests.support.valkey_server import ValkeyServer, free_port
 
@@ -211,3 +212,38 @@ async def test_the_last_deny_entry_removed_by_our_tools_is_gone(own_valkey: Valk
         await until(lambda: watched.auth is not None and watched.auth.deny == {b"bob"})
         await writer.remove("auth", "deny", ["bob"], **ANN)
         await until(lambda: watched.auth is not None and watched.auth.deny == frozenset())
+
+
+@pytest.mark.parametrize("change", ["allow", "deny", "disable, enable", "unset lists"])
+async def test_a_change_during_a_hold_releases_nothing_else(own_valkey: ValkeyServer, plain: Redis, change: str):
+    """A lost flag stays in force until it is written or adopted, whatever else is changed meanwhile by our tools."""
+    async with watching(own_valkey.url, features={"auth": 10_000}) as watched:
+        watcher = watched.watcher
+        await until(lambda: watcher.known is not None)
+
+        def held() -> FeatureFlags:
+            return watcher.known.features["auth"]
+
+        writer = FlagWriter(
+            url=own_valkey.url, namespace="gateway", kept=lambda name: kept_of(watcher.known.features.get(name))
+        )
+        await writer.set_percent("auth", QUARTER, **ANN)
+        await writer.add("auth", "deny", ["mallory"], **ANN)
+        await until(lambda: bool(held().deny))
+        plain.delete("gateway:flag:auth", "gateway:deny:auth")
+        await until(lambda: bool(held().hold and held().hold_deny))
+        assert (held().percent, held().deny) == (2500, {b"mallory"})
+        if change == "disable, enable":
+            await writer.set_enabled("auth", enabled=False, **ANN)
+            written = await writer.set_enabled("auth", enabled=True, **ANN)
+        elif change == "unset lists":
+            written = await writer.unset("auth", **ANN)
+        else:
+            written = await writer.add("auth", "allow" if change == "allow" else "deny", ["alice"], **ANN)
+        await until(lambda: held().rev == written.change.rev)
+        flags = held()
+        assert not flags.held
+        assert flags.deny == ({b"mallory", b"alice"} if change == "deny" else {b"mallory"})
+        assert flags.percent == (None if change == "unset lists" else 2500)
+        assert plain.smembers("gateway:deny:auth") >= {"mallory"}
+        await writer.aclose()

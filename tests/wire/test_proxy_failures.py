@@ -34,7 +34,7 @@ async def test_an_upstream_that_refuses_is_502_and_the_next_request_works(server
     with unused_port() as port:
         async with gateway(one(Nowhere(port)), server) as gw, gw.client() as client:
             for number in (1, 2):
-                assert_problem(await client.get(), 502, "Bad reply from upstream")
+                assert_problem(await client.get(), 502, "Upstream unreachable")
                 await gw.until_counted(total=number)
             assert gw.requests == {("none", "fixed", "502"): 2}
             assert gw.attempts == {("fixed", "refused"): 2}
