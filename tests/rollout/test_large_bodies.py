@@ -51,19 +51,24 @@ class MemoryWatch:
 
 
 @pytest.fixture
-async def bulk(stack):
+def bulk_port():
     (port,) = free_ports(1)
     program = subprocess.Popen(
         [sys.executable, "-m", "tests.support.bulk_upstream", str(port)], stdout=subprocess.PIPE, cwd=ROOT
     )
     assert program.stdout.readline() == b"ready\n"
-    text = stack.good_routes.replace("\nfeatures:", f'\n  bulk: {{url: "http://127.0.0.1:{port}"}}\nfeatures:', 1)
-    text = text.replace("\nroutes:\n", '\nroutes:\n  - {path: "/bulk", upstream: bulk}\n', 1)
-    await stack.in_force(text)
-    yield program
+    yield port
     program.terminate()
     program.wait()
     program.stdout.close()
+
+
+@pytest.fixture
+async def _bulk(stack, bulk_port):
+    """A route to it, for as long as the test runs (the routes are put back after each)."""
+    text = stack.good_routes.replace("\nfeatures:", f'\n  bulk: {{url: "http://127.0.0.1:{bulk_port}"}}\nfeatures:', 1)
+    text = text.replace("\nroutes:\n", '\nroutes:\n  - {path: "/bulk", upstream: bulk}\n', 1)
+    await stack.in_force(text)
 
 
 def head_of(link):
@@ -110,8 +115,9 @@ def expected_digest():
     return digest.hexdigest()
 
 
+@pytest.mark.usefixtures("_bulk")
 @pytest.mark.parametrize("move", [download, upload])
-async def test_a_gibibyte_passes_whole_and_memory_stays_flat(stack, bulk, move, expected_digest, figure):
+async def test_a_gibibyte_passes_whole_and_memory_stays_flat(stack, move, expected_digest, figure):
     await asyncio.to_thread(move, stack.port, 64 * len(BLOCK))  # every buffer that is needed has been used once
     with MemoryWatch(stack.worker_pids()) as memory:
         length, digest = await asyncio.to_thread(move, stack.port, GIB)
