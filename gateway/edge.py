@@ -21,6 +21,8 @@ from gateway.accept import Acceptor, ConnectionBoard
 from gateway.client import Listener
 from gateway.errors import ClientError
 from gateway.rules.problem import CONTENT_TYPE, problem_document
+from gateway.rules.upgrade import asks_for_websocket, is_handshake
+from gateway.websocket_edge import WebSocketEdge, take_over
 
 DRAIN_POLL_SECONDS = 0.05
 
@@ -57,6 +59,8 @@ class EdgeProtocol(HttpToolsProtocol):
     """The head of a request has begun and has not ended."""
     _ignored_upgrade = False
     """The head asks for an upgrade that is ignored (RFC 9110 section 7.8): it is read again without it."""
+    _becomes_websocket = False
+    """The head was a WebSocket's: the connection is handed over, and nothing more is read here."""
     _serving: RequestResponseCycle | None = None
     """The cycle that the app runs in; of pipelined requests `cycle` is the last one."""
 
@@ -76,7 +80,9 @@ class EdgeProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            if self._ignored_upgrade:
+            if self._becomes_websocket:
+                take_over(self, data[upgrade.args[0] :])
+            elif self._ignored_upgrade:
                 self._ignored_upgrade = False
                 self.data_received(self._head_without_upgrade() + data[upgrade.args[0] :])
         except httptools.HttpParserError:
@@ -105,6 +111,10 @@ class EdgeProtocol(HttpToolsProtocol):
                 return
         if not self.url.startswith(b"/"):
             self._take_authority()
+        self._becomes_websocket = self._can_become_websocket()
+        if self._becomes_websocket:
+            self._arriving = False
+            return
         super().on_headers_complete()
         self.headers = []  # trailers go here, not among what the app was given: nobody would look at them again
         self._arriving = False
@@ -112,21 +122,31 @@ class EdgeProtocol(HttpToolsProtocol):
             self.scope["raw_path"] += b"?"  # so that the app knows of an empty query
         if (
             self.server_state.draining or self.parser.should_upgrade()
-        ):  # the app refuses a WebSocket; what follows is none
+        ):  # the app refuses what is no handshake; what follows is no request
             self.cycle.keep_alive = False
         if self.scope["http_version"] == "1.0":
             self.cycle.__class__ = UntilCloseCycle  # uvicorn makes the cycle itself and takes no other class
 
     def on_message_complete(self) -> None:
         """The last piece may have paused reading, and nobody will ask for more: a client's leaving must still show."""
-        if self._ignored_upgrade:
+        if self._ignored_upgrade or self._becomes_websocket:
             return
         super().on_message_complete()
         if self.cycle is self._serving:
             self.flow.resume_reading()
 
     def _asks_for_websocket(self) -> bool:
-        return any(name == b"upgrade" and b"websocket" in value.lower() for name, value in self.headers)
+        return asks_for_websocket(self.headers)
+
+    def _can_become_websocket(self) -> bool:
+        """Not while an earlier request of the connection is unanswered: its answer would go among the frames."""
+        return (
+            self.parser.should_upgrade()
+            and self.parser.get_http_version() == "1.1"
+            and is_handshake(self.parser.get_method(), self.headers)
+            and self.url.startswith(b"/")
+            and (self.cycle is None or self.cycle.response_complete)
+        )
 
     def _take_authority(self) -> None:
         """`GET http://host/path`: that host counts (RFC 9112 section 3.2.2), and the path goes on alone."""
@@ -255,7 +275,7 @@ class EdgeServer(uvicorn.Server):
         """Ends what is left at once. Returns how many requests that were."""
         left = len(self.server_state.tasks)
         for connection in list(self.server_state.connections):
-            if isinstance(connection, EdgeProtocol):
+            if isinstance(connection, EdgeProtocol | WebSocketEdge):
                 connection.cut()
         return left
 

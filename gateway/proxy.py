@@ -25,6 +25,7 @@ from gateway.rules.keys import Key, KeySource
 from gateway.rules.plan import Plan
 from gateway.rules.policy import FeaturePolicy
 from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamClient, UpstreamResponse
+from gateway.websocket import WebSockets
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -46,25 +47,25 @@ class DataPlane(Protocol):
 
 
 class Proxy:
-    """The data plane's ASGI app."""
+    """The data plane's ASGI app. The phases with plain names are `WebSockets`' too."""
 
     def __init__(self, held: DataPlane, recorder: Recorder) -> None:
         self.held = held
         self.recorder = recorder
         self.streams: set[Exchange] = set()
+        self.websockets = WebSockets(self)
         self._random = random.Random(secrets.randbits(256))  # noqa: S311 - ids to find log lines by, not secrets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await self._handle(scope, receive, send)
         elif scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1002, "reason": "WebSockets are not served here"})
+            await self.websockets.handle(scope, receive, send)
         else:
             await _lifespan(receive, send)
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = self._receive(scope)
+        exchange = self.receive(scope)
         client = ClientSide(exchange, scope, receive, send)
         try:
             await self.serve(exchange, client)
@@ -72,16 +73,16 @@ class Proxy:
             await self._fail(exchange, client, error)
         finally:
             client.close()
-            self._settle(exchange)
+            self.settle(exchange)
 
     async def serve(self, exchange: Exchange, client: ClientSide) -> None:
         """The life of a request that goes well, and of one that is tried again."""
-        self._match(exchange)
-        self._decide(exchange)
+        self.match(exchange)
+        self.decide(exchange)
         body = await self._admit(client)
         response = None
         while response is None:
-            request = self._prepare(exchange, body)
+            request = self.prepare(exchange, body)
             response = await self._send(exchange, body, request)
         try:
             await self._relay(exchange, client, response)
@@ -90,7 +91,7 @@ class Proxy:
 
     # -- match
 
-    def _receive(self, scope: Scope) -> Exchange:
+    def receive(self, scope: Scope) -> Exchange:
         plan = self.held.plan
         fields: headers.Fields = scope["headers"]
         named = headers.by_name(fields)
@@ -114,7 +115,7 @@ class Proxy:
             request_id=trace.request_id(named.get(b"x-request-id"), self._random.getrandbits(128)),
         )
 
-    def _match(self, exchange: Exchange) -> None:
+    def match(self, exchange: Exchange) -> None:
         exchange.target = find_target(
             exchange.plan,
             method=exchange.method,
@@ -125,9 +126,9 @@ class Proxy:
 
     # -- decide
 
-    def _decide(self, exchange: Exchange) -> None:
+    def decide(self, exchange: Exchange) -> None:
         """By what this worker holds at this moment; again for a request whose decision a kill has overtaken."""
-        assert exchange.target is not None  # noqa: S101 - _match has set it
+        assert exchange.target is not None  # noqa: S101 - match has set it
         exchange.decisions += 1
         if exchange.decisions > MAX_DECISIONS:
             raise NoUpstreamError("the decision for this request kept changing")
@@ -135,9 +136,12 @@ class Proxy:
         if feature is None:
             exchange.decision = Decision("none", Side.FIXED, Reason.ROUTE, exchange.target.upstream)
         else:
+            policy = self.held.policies.get(feature.name)
+            if policy is None:
+                raise NoUpstreamError("an edit has just removed the feature of this route; it may be sent again")
             exchange.key, exchange.decision = choose_side(
                 feature,
-                self.held.policies[feature.name],
+                policy,
                 fields=exchange.fields,
                 client_ip=exchange.client_ip,
                 known=exchange.key,
@@ -147,10 +151,10 @@ class Proxy:
 
     def _still_decided(self, exchange: Exchange) -> None:
         """Called by the upstream client right before the head is written: from a kill on, nothing reaches new."""
-        if self._is_overtaken(exchange):
+        if self.is_overtaken(exchange):
             raise DecisionChangedError
 
-    def _is_overtaken(self, exchange: Exchange) -> bool:
+    def is_overtaken(self, exchange: Exchange) -> bool:
         """Whether a kill forbids new, which was chosen."""
         if exchange.side is not Side.NEW:
             return False
@@ -164,8 +168,8 @@ class Proxy:
 
     # -- prepare
 
-    def _prepare(self, exchange: Exchange, body: RequestBody) -> OutboundRequest:
-        assert exchange.decision is not None  # noqa: S101 - _decide has set it
+    def prepare(self, exchange: Exchange, body: RequestBody) -> OutboundRequest:
+        assert exchange.decision is not None  # noqa: S101 - decide has set it
         return outbound_request(
             exchange,
             exchange.plan.upstreams[exchange.decision.upstream],
@@ -178,26 +182,24 @@ class Proxy:
 
     async def _send(self, exchange: Exchange, body: RequestBody, request: OutboundRequest) -> UpstreamResponse | None:
         """One attempt; None where it must be made again."""
-        assert exchange.decision is not None  # noqa: S101 - _decide has set it
+        assert exchange.decision is not None  # noqa: S101 - decide has set it
         self.recorder.attempt_begins(exchange)
         try:
             response = await exchange.clients[exchange.decision.upstream].send(request)
         except DecisionChangedError:
             self.recorder.attempt_withdrawn(exchange)
-            self._decide(exchange)
+            self.decide(exchange)
             return None
         except UpstreamError as error:
-            self._attempt_failed(exchange, error)
+            self.attempt_failed(exchange, error)
             if not retry.may_retry(error, method=exchange.method, replayable=body.complete, attempts=exchange.attempts):
                 raise
-            if self._is_overtaken(exchange):
-                self._decide(exchange)
             return None
         exchange.first_byte_seconds = time.perf_counter() - exchange.attempt_started
         exchange.status = response.status
         return response
 
-    def _attempt_failed(self, exchange: Exchange, error: UpstreamError) -> None:
+    def attempt_failed(self, exchange: Exchange, error: UpstreamError) -> None:
         self.recorder.attempt_ends(exchange, _OUTCOMES.get(error.kind, Outcome.TRUNCATED))
         self.recorder.upstream_error(exchange, error)
 
@@ -219,7 +221,7 @@ class Proxy:
             if not exchange.response_complete:
                 await client.send_piece(b"", more=False)
         except UpstreamError as error:
-            self._attempt_failed(exchange, error)
+            self.attempt_failed(exchange, error)
             raise
         self.recorder.attempt_ends(exchange, outcome_of(response.status))
 
@@ -228,12 +230,12 @@ class Proxy:
         exchange.streaming = True
         if exchange.side is Side.NEW:
             self.streams.add(exchange)
-            if self._is_overtaken(exchange):
+            if self.is_overtaken(exchange):
                 grace = exchange.plan.routes.kill_grace_seconds
                 asyncio.get_running_loop().call_later(grace, self._cut_late_stream, exchange)
 
     def _cut_late_stream(self, exchange: Exchange) -> None:
-        if exchange in self.streams and self._is_overtaken(exchange):
+        if exchange in self.streams and self.is_overtaken(exchange):
             exchange.cut_short()
 
     def cut_streams(self, feature: str) -> None:
@@ -245,7 +247,7 @@ class Proxy:
 
     async def _fail(self, exchange: Exchange, client: ClientSide, fault: BaseException) -> None:
         """A problem document while that is still possible; once the reply has begun, only a cut is honest."""
-        error = exchange.error = self._error_of(exchange, fault)
+        error = exchange.error = self.error_of(exchange, fault)
         if error.status == 499:
             exchange.gone = True
         elif exchange.response_started:
@@ -257,11 +259,11 @@ class Proxy:
                 await client.start(error.status, fields)
                 await client.send_piece(document, more=False)
             except asyncio.CancelledError as cancelled:
-                exchange.error = self._error_of(exchange, cancelled)
+                exchange.error = self.error_of(exchange, cancelled)
                 if not exchange.gone:
                     client.abort()
 
-    def _error_of(self, exchange: Exchange, fault: BaseException) -> GatewayError:
+    def error_of(self, exchange: Exchange, fault: BaseException) -> GatewayError:
         """What a failure means to the client. Raises a cancellation that is none of ours: the server's own."""
         if isinstance(fault, asyncio.CancelledError):
             if not (exchange.gone or exchange.cut):
@@ -276,7 +278,7 @@ class Proxy:
             return NoUpstreamError("the gateway ended this request; it may be sent again")
         return fault if isinstance(fault, GatewayError) else InternalError("the gateway failed; its log has the id")
 
-    def _settle(self, exchange: Exchange) -> None:
+    def settle(self, exchange: Exchange) -> None:
         self.streams.discard(exchange)
         self.recorder.finished(exchange)
 

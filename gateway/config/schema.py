@@ -139,6 +139,12 @@ class Route(Model):
     rewrite: Rewrite | None = Field(None, description="Path rewriting for a fixed upstream.")
 
 
+class WebSocket(Model):
+    max_message_bytes: Annotated[int, Field(ge=1, le=1_073_741_824), BeforeValidator(_number)] = Field(
+        67_108_864, description="The largest message of a WebSocket, fragments together, in either direction."
+    )
+
+
 class RequestLog(StrEnum):
     ALL = "all"
     SAMPLED = "sampled"
@@ -180,4 +186,5 @@ class RoutesFile(Model):
     trusted_proxies: tuple[str, ...] = Field((), description="Networks whose X-Forwarded-* headers are believed.")
     drain_delay_seconds: Pause = Field(5.0, description="Between readiness 503 and no new connections.")
     drain_timeout_seconds: Pause = Field(30.0, description="For running requests to finish.")
+    websocket: WebSocket = Field(WebSocket(), description="What WebSockets may do.")
     log: Log = Field(Log(), description="Which requests are logged.")

@@ -258,7 +258,7 @@ class Gateway:
     def busy(self):
         """Whether anything is being done for anybody."""
         flying = any(self.metrics.in_flight.values()) or any(client.in_flight for client in self.clients.values())
-        return flying or bool(self.proxy.streams)
+        return flying or bool(self.proxy.streams or self.proxy.websockets.open)
 
 
 @contextlib.asynccontextmanager
@@ -297,7 +297,7 @@ async def _start(app, listener, kind):
         uvicorn.Config(
             app,
             http="httptools",
-            ws="none",
+            ws="websockets-sansio",
             lifespan="off",
             log_config=None,
             access_log=False,

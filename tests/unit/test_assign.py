@@ -47,7 +47,7 @@ def test_a_route_leads_to_its_feature_or_upstream(plan):
         (b"/fixed//../api/auth/x", [], b"h", 400),
         (b"/fixed/x", [(b"host", b"h")], b"h", 400),
         (b"/fixed/x", [], b"h\\", 400),
-        (b"/fixed/x", [(b"upgrade", b"WebSocket")], b"h", 501),
+        (b"/fixed/x", [(b"upgrade", b"WebSocket")], b"h", 400),
     ],
 )
 def test_what_cannot_be_served_is_a_clients_error(plan, path, fields, host, status):

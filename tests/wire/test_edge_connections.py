@@ -127,7 +127,7 @@ async def test_what_follows_a_refused_websocket_is_no_request(server):
     async with serving(answer_all) as old, gateway(one(old), server) as gw, gw.client() as client:
         await client.send(head_of("GET", "/", *lines) + head_of("GET", "/smuggled"))
         reply = await client.reply()
-        assert (reply.status, reply[b"connection"]) == (501, b"close")
+        assert (reply.status, reply[b"connection"]) == (400, b"close")
         assert await client.closed() == b""
         assert old.requests == []
 

@@ -234,6 +234,43 @@ async def test_a_request_that_waits_for_a_connection_when_the_kill_comes_goes_to
             assert gw.attempts == {("new", "ok"): 1, ("legacy", "ok"): 1}
 
 
+class FailsAfterOne:
+    """A policy that says once that it is killed, and then cannot be read."""
+
+    unknown = False
+
+    def __init__(self):
+        self._answers = iter((True,))
+
+    @property
+    def killed(self):
+        return next(self._answers)
+
+
+@applies(*ANY_SERVER)
+async def test_a_try_that_a_kill_held_back_counts_for_nobody(server):
+    release = asyncio.Event()
+
+    async def one_at_a_time(peer):
+        while await peer.request():
+            await release.wait()
+            await peer.send(OK)
+
+    async with serving(answer_all) as old, serving(one_at_a_time) as new:
+        text = two(old, new, options="max_connections: 1")
+        async with gateway(text, server) as gw, gw.client() as first, gw.client() as second:
+            await first.send(head_of("GET", "/api/auth/1", "x-user: a"))
+            await eventually(lambda: new.requests)
+            await second.send(head_of("GET", "/api/auth/2", "x-user: a"))
+            await eventually(lambda: gw.clients["new"].in_flight == 2)
+            gw.policies = {"auth": FailsAfterOne()}
+            release.set()
+            assert (await first.reply()).status == 200
+            assert (await second.reply()).status == 500
+            await gw.until_counted(total=2)
+            assert gw.attempts == {("new", "ok"): 1}
+
+
 @applies(*ANY_SERVER)
 async def test_a_retry_after_a_kill_decides_again(server):
     async def script(peer):
