@@ -31,6 +31,7 @@ class Reason(StrEnum):
     ROUTE = "route"
     KILLED = "killed"
     UNKNOWN = "unknown"
+    UNHEALTHY = "unhealthy"
     DENIED = "denied"
     ALLOWED = "allowed"
     SPLIT = "split"

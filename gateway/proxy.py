@@ -11,20 +11,21 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Protocol
 
+from gateway.attempts import Attempts
 from gateway.body import RequestBody
 from gateway.client import ClientSide
-from gateway.errors import GatewayError, InternalError, NoUpstreamError, UpstreamError, UpstreamErrorKind
+from gateway.errors import GatewayError, InternalError, NoUpstreamError, UpstreamError
 from gateway.exchange import Exchange, client_left
-from gateway.model import Decision, Outcome, Reason, Side
+from gateway.model import Decision, Reason, Side
 from gateway.outbound import outbound_request
-from gateway.recorder import Recorder, outcome_of
+from gateway.recorder import Recorder
 from gateway.reply import is_event_stream, problem_reply, reply_fields
 from gateway.rules import headers, retry, trace
 from gateway.rules.assign import choose_side, find_target
 from gateway.rules.keys import Key, KeySource
 from gateway.rules.plan import Plan
 from gateway.rules.policy import FeaturePolicy
-from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamClient, UpstreamResponse
+from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamClient, UpstreamGuard, UpstreamResponse
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -43,6 +44,8 @@ class DataPlane(Protocol):
     def policies(self) -> Mapping[str, FeaturePolicy]: ...
     @property
     def clients(self) -> Mapping[str, UpstreamClient]: ...
+    @property
+    def guards(self) -> Mapping[str, UpstreamGuard]: ...
 
 
 class Proxy:
@@ -51,6 +54,7 @@ class Proxy:
     def __init__(self, held: DataPlane, recorder: Recorder) -> None:
         self.held = held
         self.recorder = recorder
+        self.attempts = Attempts(recorder)
         self.streams: set[Exchange] = set()
         self._random = random.Random(secrets.randbits(256))  # noqa: S311 - ids to find log lines by, not secrets
 
@@ -100,6 +104,7 @@ class Proxy:
         return Exchange(
             plan=plan,
             clients=self.held.clients,
+            guards=self.held.guards,
             started=time.perf_counter(),
             method=scope["method"].encode("ascii"),
             raw_path=raw_path,
@@ -142,6 +147,7 @@ class Proxy:
                 client_ip=exchange.client_ip,
                 known=exchange.key,
                 fresh_key=_fresh_key,
+                diverted=feature.diverts and exchange.guards[feature.upstreams[1]].is_down,
             )
         self.recorder.decided(exchange)
 
@@ -178,28 +184,16 @@ class Proxy:
 
     async def _send(self, exchange: Exchange, body: RequestBody, request: OutboundRequest) -> UpstreamResponse | None:
         """One attempt; None where it must be made again."""
-        assert exchange.decision is not None  # noqa: S101 - _decide has set it
-        self.recorder.attempt_begins(exchange)
         try:
-            response = await exchange.clients[exchange.decision.upstream].send(request)
+            return await self.attempts.make(exchange, request)
         except DecisionChangedError:
-            self.recorder.attempt_withdrawn(exchange)
             self._decide(exchange)
-            return None
         except UpstreamError as error:
-            self._attempt_failed(exchange, error)
             if not retry.may_retry(error, method=exchange.method, replayable=body.complete, attempts=exchange.attempts):
                 raise
             if self._is_overtaken(exchange):
                 self._decide(exchange)
-            return None
-        exchange.first_byte_seconds = time.perf_counter() - exchange.attempt_started
-        exchange.status = response.status
-        return response
-
-    def _attempt_failed(self, exchange: Exchange, error: UpstreamError) -> None:
-        self.recorder.attempt_ends(exchange, _OUTCOMES.get(error.kind, Outcome.TRUNCATED))
-        self.recorder.upstream_error(exchange, error)
+        return None
 
     # -- relay
 
@@ -219,9 +213,9 @@ class Proxy:
             if not exchange.response_complete:
                 await client.send_piece(b"", more=False)
         except UpstreamError as error:
-            self._attempt_failed(exchange, error)
+            self.attempts.failed(exchange, error)
             raise
-        self.recorder.attempt_ends(exchange, outcome_of(response.status))
+        self.attempts.complete(exchange)
 
     def _note_stream(self, exchange: Exchange) -> None:
         """A stream of new's is cut when a kill's grace is over; one that begins after the kill has its own grace."""
@@ -278,19 +272,8 @@ class Proxy:
 
     def _settle(self, exchange: Exchange) -> None:
         self.streams.discard(exchange)
+        self.attempts.abandon(exchange)
         self.recorder.finished(exchange)
-
-
-_OUTCOMES = {
-    UpstreamErrorKind.NAME: Outcome.REFUSED,
-    UpstreamErrorKind.REFUSED: Outcome.REFUSED,
-    UpstreamErrorKind.TLS: Outcome.REFUSED,
-    UpstreamErrorKind.POOL_TIMEOUT: Outcome.TIMEOUT,
-    UpstreamErrorKind.CONNECT_TIMEOUT: Outcome.TIMEOUT,
-    UpstreamErrorKind.FIRST_BYTE_TIMEOUT: Outcome.TIMEOUT,
-    UpstreamErrorKind.IDLE_TIMEOUT: Outcome.TIMEOUT,
-    UpstreamErrorKind.TOTAL_TIMEOUT: Outcome.TIMEOUT,
-}
 
 
 def _fresh_key(source: KeySource) -> Key:

@@ -38,13 +38,14 @@ class StoreState(BaseModel):
 
 
 class UpstreamState(BaseModel):
-    """Connections of one worker to one upstream."""
+    """One upstream as one worker has it. breaker: `closed`, `open`, `half_open`, or `off`."""
 
     model_config = ConfigDict(frozen=True)
 
     targets: tuple[str, ...]
     in_flight: int
     idle: int
+    breaker: str = "closed"
 
 
 class WorkerState(BaseModel):

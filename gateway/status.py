@@ -116,11 +116,14 @@ def _in_flight(name: str, states: Mapping[str, WorkerState | None]) -> dict[str,
 
 def _upstreams(states: Mapping[str, WorkerState | None]) -> dict[str, Any]:
     total: dict[str, Any] = {}
-    for state in states.values():
+    for slot, state in states.items():
         for name, upstream in (state.upstreams if state is not None else {}).items():
-            entry = total.setdefault(name, {"targets": list(upstream.targets), "in_flight": 0, "idle": 0})
+            entry = total.setdefault(
+                name, {"targets": list(upstream.targets), "in_flight": 0, "idle": 0, "breakers": {}}
+            )
             entry["in_flight"] += upstream.in_flight
             entry["idle"] += upstream.idle
+            entry["breakers"][slot] = upstream.breaker
     return total
 
 

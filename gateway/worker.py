@@ -35,7 +35,7 @@ from gateway.settings import Process, this_process
 from gateway.tasks import Tasks
 from gateway.telemetry import counterfile, logs
 from gateway.telemetry.metrics import RequestMetrics
-from gateway.upstream.api import UpstreamClient
+from gateway.upstream.api import UpstreamClient, UpstreamGuard
 from gateway.upstream.registry import Upstreams
 
 SIGN_OFF_SECONDS = 0.5
@@ -78,6 +78,11 @@ class Worker:
     def clients(self) -> Mapping[str, UpstreamClient]:
         """The upstream clients of the plan in force."""
         return self.upstreams.clients
+
+    @property
+    def guards(self) -> Mapping[str, UpstreamGuard]:
+        """What stands before each of them."""
+        return self.upstreams.guards
 
     # -- routes.yaml
 
@@ -151,7 +156,12 @@ class Worker:
             features=self.flags.feature_states(),
             in_flight=in_flight,
             upstreams={
-                name: UpstreamState(targets=client.targets, in_flight=client.in_flight, idle=client.idle)
+                name: UpstreamState(
+                    targets=client.targets,
+                    in_flight=client.in_flight,
+                    idle=client.idle,
+                    breaker=self.upstreams.guards[name].breaker_state,
+                )
                 for name, client in self.clients.items()
             },
         )
@@ -165,6 +175,7 @@ class Worker:
             url=question.url,
             headers=question.headers,
             client_ip=question.client_ip,
+            down={name: why for name, guard in self.guards.items() if (why := guard.why_down()) is not None},
         )
 
     # -- life

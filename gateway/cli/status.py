@@ -48,9 +48,16 @@ def _print_gateway(content: dict[str, Any]) -> None:
         counts = f"{upstream['in_flight']} in flight, {upstream['idle']} idle"
         table.add_row(
             "upstream" if name == next(iter(content["upstreams"])) else "",
-            f"{name}: {safe(', '.join(upstream['targets']))} ({counts})",
+            f"{name}: {safe(', '.join(upstream['targets']))} ({counts}){_troubles(upstream)}",
         )
     console.print(table)
+
+
+def _troubles(upstream: dict[str, Any]) -> str:
+    """Which workers do not ask it, or only try it."""
+    words = {"open": "BREAKER OPEN", "half_open": "trying it again"}
+    found = {text: [slot for slot, at in upstream["breakers"].items() if at == state] for state, text in words.items()}
+    return "".join(f" [bold red]{text}[/] in {', '.join(slots)}" for text, slots in found.items() if slots)
 
 
 def _config(config: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 from gateway.config.draft import Draft
 from gateway.config.faults import Loc
 from gateway.config.report import Report
-from gateway.config.schema import Upstream
+from gateway.config.schema import Breaker, Upstream
 
 _HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 
@@ -16,6 +16,18 @@ def lint_upstreams(draft: Draft, report: Report) -> None:
     for name, upstream in draft.each_upstream():
         if draft.sound("upstreams", name, "url") and draft.sound("upstreams", name, "urls"):
             _lint_targets(name, upstream, report)
+        if draft.sound("upstreams", name, "breaker"):
+            _lint_breaker(name, upstream.breaker, report)
+
+
+def _lint_breaker(name: str, breaker: Breaker, report: Report) -> None:
+    loc: Loc = ("upstreams", name, "breaker")
+    if not breaker.enabled and len(breaker.model_fields_set) > 1:
+        report.fault(loc, "is off, so its other keys say nothing", "keep enabled: false alone", at_key=True)
+    elif breaker.max_open_seconds < breaker.open_seconds:
+        where = "max_open_seconds" if "max_open_seconds" in breaker.model_fields_set else "open_seconds"
+        problem = f"stays open for {breaker.open_seconds:g} s at first and {breaker.max_open_seconds:g} s at most"
+        report.fault((*loc, where), problem, "raise max_open_seconds to open_seconds or more")
 
 
 def _lint_targets(name: str, upstream: Upstream, report: Report) -> None:

@@ -60,6 +60,24 @@ class HostHeader(StrEnum):
     UPSTREAM = "upstream"
 
 
+class Breaker(Model):
+    """When a service that fails is no longer asked, and how it is asked again. Counted per worker."""
+
+    enabled: Switch = Field(True, description="Whether there is one.")
+    consecutive_failures: PositiveCount = Field(5, description="So many failures in a row open it.")
+    failure_basis_points: Percent = Field(
+        BasisPoints(5000),
+        alias="failure_percent",
+        json_schema_extra={"default": 50},
+        description="Such a share of failures in the window opens it too.",
+    )
+    minimum_requests: PositiveCount = Field(20, description="Below so many in the window, the share says nothing.")
+    window_seconds: Seconds = Field(10.0, description="What the share is counted over.")
+    open_seconds: Seconds = Field(5.0, description="How long it stays open at first; twice as long each time again.")
+    max_open_seconds: Seconds = Field(60.0, description="The longest that it stays open.")
+    probes: PositiveCount = Field(3, description="Requests at once that try it afterwards; as many successes close it.")
+
+
 class Upstream(Model):
     """A named service with one or more URLs (`url` or `urls`, exactly one of them)."""
 
@@ -78,6 +96,7 @@ class Upstream(Model):
     max_connections: PositiveCount = Field(1024, description="Per worker and URL.")
     max_idle_connections: Count = Field(128, description="Kept open for reuse, per worker and URL.")
     keepalive_seconds: Seconds = Field(4.0, description="How long an idle connection is kept for reuse.")
+    breaker: Breaker = Field(Breaker(), description="When it is no longer asked because it fails.")
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -103,6 +122,11 @@ class NoKey(StrEnum):
     ISSUE = "issue"
 
 
+class OnUnhealthy(StrEnum):
+    LEGACY = "legacy"
+    FAIL = "fail"
+
+
 class Feature(Model):
     """A slice of the application that is being migrated: the unit that is switched."""
 
@@ -123,6 +147,10 @@ class Feature(Model):
     )
     no_key: NoKey = Field(NoKey.LEGACY, description="Where a request without any key goes; `issue` gives it a cookie.")
     rewrite: SideRewrites = Field(SideRewrites(), description="Path rewriting by side.")
+    on_unhealthy: OnUnhealthy = Field(
+        OnUnhealthy.LEGACY, description="Where users go while new is known to be down; `fail` is 503 for those of new."
+    )
+    reversible: Switch = Field(True, description="Whether legacy can read what new has written.")
 
 
 class Route(Model):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from gateway.config.schema import Feature, HostHeader, Log, NoKey, Rewrite, Route, RoutesFile, Upstream
+from gateway.config.schema import Feature, HostHeader, Log, NoKey, OnUnhealthy, Rewrite, Route, RoutesFile, Upstream
 from gateway.rules.keys import KeySource, parse_source
 from gateway.rules.rewrite import PathRewrite
 from gateway.rules.routing import Router, compile_routes
@@ -23,7 +23,10 @@ class UpstreamPlan:
 
 @dataclass(frozen=True, slots=True)
 class FeaturePlan:
-    """A feature's fixed part; its live part is a `FeaturePolicy`. Pairs are (legacy, new)."""
+    """A feature's fixed part; its live part is a `FeaturePolicy`. Pairs are (legacy, new).
+
+    diverts: while new is known to be down, legacy serves everybody.
+    """
 
     name: str
     sources: tuple[KeySource, ...]
@@ -31,6 +34,7 @@ class FeaturePlan:
     cookie: str
     upstreams: tuple[str, str]
     rewrites: tuple[PathRewrite | None, PathRewrite | None]
+    diverts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ def _feature(name: str, feature: Feature) -> FeaturePlan:
         cookie=next((source.name for source in sources if source.kind == "cookie"), ""),
         upstreams=(feature.legacy, feature.new),
         rewrites=(_rewrite(feature.rewrite.legacy), _rewrite(feature.rewrite.new)),
+        diverts=feature.reversible and feature.on_unhealthy is OnUnhealthy.LEGACY,
     )
 
 

@@ -126,6 +126,13 @@ IN_FLIGHT = Definition(
     "Requests being served now, by all live workers.",
     Owner.CONTROL,
 )
+BREAKER_OPEN = Definition(
+    "gateway_breaker_open",
+    Kind.GAUGE,
+    ("upstream",),
+    "Live workers whose breaker for the upstream is open or half-open.",
+    Owner.CONTROL,
+)
 BUILD_INFO = Definition(
     "gateway_build_info",
     Kind.GAUGE,
@@ -163,6 +170,7 @@ CONTROL_METRICS = (
     FLAG_STORE_UP,
     FLAG_LAST_SYNC,
     IN_FLIGHT,
+    BREAKER_OPEN,
     BUILD_INFO,
     WORKERS,
     CONFIG_RELOADS,

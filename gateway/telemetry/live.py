@@ -33,6 +33,12 @@ class HeldFlag(NamedTuple):
         return self.basis_points if self.enabled else 0
 
 
+class HeldUpstream(NamedTuple):
+    """How a worker stands with an upstream. breaker_open: it asks it not at all, or only to try it."""
+
+    breaker_open: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerReport:
     """One worker, as it answered last. up: False for one that does not answer; nothing else of it counts then.
@@ -48,6 +54,7 @@ class WorkerReport:
     flag_store_up: bool | None = None
     flag_last_sync: float | None = None
     features: Mapping[str, HeldFlag] = field(default_factory=dict)
+    upstreams: Mapping[str, HeldUpstream] = field(default_factory=dict)
 
 
 class LiveCollector(Collector):
@@ -82,6 +89,7 @@ class LiveCollector(Collector):
         yield from _store(live)
         yield from _flags(live)
         yield _in_flight(live)
+        yield from _upstreams(live)
         reloaded = CounterMetricFamily(
             catalogue.CONFIG_RELOADS.name, catalogue.CONFIG_RELOADS.help, labels=catalogue.CONFIG_RELOADS.labels
         )
@@ -127,6 +135,14 @@ def _in_flight(live: list[WorkerReport]) -> Metric:
     for (feature, side), number in sorted(total.items()):
         gauge.add_metric((feature, str(side)), number)
     return gauge
+
+
+def _upstreams(live: list[WorkerReport]) -> Iterator[Metric]:
+    opened = _gauge(catalogue.BREAKER_OPEN)
+    for name in sorted({name for report in live for name in report.upstreams}):
+        held = [report.upstreams[name] for report in live if name in report.upstreams]
+        opened.add_metric((name,), sum(upstream.breaker_open for upstream in held))
+    yield opened
 
 
 def _gauge(definition: Definition) -> GaugeMetricFamily:

@@ -96,6 +96,32 @@ class UpstreamResponse(Protocol):
         ...
 
 
+class UpstreamGuard(Protocol):
+    """What stands before one upstream: `guard.Guard`."""
+
+    @property
+    def is_down(self) -> bool:
+        """Whether a request would be refused now, because the upstream is known not to answer."""
+        ...
+
+    @property
+    def is_probing(self) -> bool:
+        """Whether what is let through now are the probes of a breaker that is half-open."""
+        ...
+
+    def enter(self) -> int:
+        """Lets a request through: its ticket, for `leave`. Raises UpstreamError DOWN."""
+        ...
+
+    def leave(self, ticket: int, success: bool | None) -> None:
+        """Once for each ticket. success: None where nothing was learnt."""
+        ...
+
+    def why_down(self) -> str | None:
+        """For people; None while requests are let through."""
+        ...
+
+
 class UpstreamClient(Protocol):
     """One upstream: its targets, pool and timeouts. Called by `proxy` only, from one event loop."""
 

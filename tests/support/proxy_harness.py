@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import logging
 import socket
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -193,7 +194,8 @@ class Gateway:
     def __init__(self, text):
         loaded = load(text)
         assert not loaded.faults, loaded.faults
-        self.upstreams = Upstreams()
+        self._clock = time.monotonic
+        self.upstreams = Upstreams(self._now)
         self.upstreams.apply(loaded.routes.upstreams)
         self.plan = compile_plan(loaded.routes, loaded.sha256)
         self.policies = resolve(routes=loaded.routes, environment={}, known=None, store_configured=False)
@@ -207,6 +209,18 @@ class Gateway:
     @property
     def clients(self):
         return self.upstreams.clients
+
+    @property
+    def guards(self):
+        return self.upstreams.guards
+
+    def _now(self):
+        return self._clock()
+
+    def use_clock(self, clock):
+        """What breakers and caps take for the time from now on."""
+        self._clock = clock
+        return clock
 
     def change(self, feature="auth", **values):
         self.policies = {**self.policies, feature: dataclasses.replace(self.policies[feature], **values)}

@@ -185,3 +185,25 @@ def test_what_works_but_is_probably_not_meant_is_a_warning():
 def test_one_upstream_with_other_paths_for_each_side_is_no_warning():
     more = '  - {path: "/b", upstream: b}\n'
     assert warnings(f="legacy: a, new: a, rewrite: {new: {from: /f, to: /v2}}", more=more) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (
+            "breaker: {enabled: false, probes: 1}",
+            "upstreams.a.breaker: is off, so its other keys say nothing; keep enabled: false alone",
+        ),
+        (
+            "breaker: {open_seconds: 90}",
+            "upstreams.a.breaker.open_seconds: stays open for 90 s at first and 60 s at most; raise max_open_seconds",
+        ),
+        (
+            "breaker: {max_open_seconds: 2}",
+            "upstreams.a.breaker.max_open_seconds: stays open for 5 s at first and 2 s at most; raise max_open_seconds",
+        ),
+    ],
+)
+def test_what_keys_of_an_upstream_mean_to_each_other(keys, words):
+    (fault,) = faults(a=f'url: "http://h:1", {keys}')
+    assert fault.startswith(words)

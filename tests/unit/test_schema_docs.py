@@ -18,6 +18,7 @@ from gateway.percent import parse_percent
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs" / "routes-reference.md").read_text()
 SECTIONS = {"The file": "RoutesFile", "Upstreams": "Upstream", "Features": "Feature", "Routes": "Route", "Log": "Log"}
+PARTS = {"breaker": "Breaker"}
 CELLS = re.compile(r"(?<!\\)\|")
 
 
@@ -42,6 +43,7 @@ def documented():
             if len(cells) == 6 and cells[0].startswith("`"):
                 key = cells[0].strip("`")
                 model = SECTIONS.get(title)
+                model = PARTS.get(key.partition(".")[0], model) if "." in key else model
                 if key.startswith("rewrite."):
                     model = "SideRewrites" if key in ("rewrite.legacy", "rewrite.new") else "Rewrite"
                 found[model, key.rpartition(".")[2]] = cells
