@@ -38,7 +38,11 @@ class StoreState(BaseModel):
 
 
 class UpstreamState(BaseModel):
-    """One upstream as one worker has it. breaker: `closed`, `open`, `half_open`, or `off`."""
+    """One upstream as one worker has it. breaker: `closed`, `open`, `half_open`, or `off`.
+
+    states: of each target: `serving`, `returning`, `ejected` or `unhealthy`. problems: what its last health check
+    found.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,6 +50,8 @@ class UpstreamState(BaseModel):
     in_flight: int
     idle: int
     breaker: str = "closed"
+    states: tuple[str, ...] = ()
+    problems: tuple[str | None, ...] = ()
 
 
 class WorkerState(BaseModel):

@@ -119,11 +119,15 @@ def _upstreams(states: Mapping[str, WorkerState | None]) -> dict[str, Any]:
     for slot, state in states.items():
         for name, upstream in (state.upstreams if state is not None else {}).items():
             entry = total.setdefault(
-                name, {"targets": list(upstream.targets), "in_flight": 0, "idle": 0, "breakers": {}}
+                name, {"targets": list(upstream.targets), "in_flight": 0, "idle": 0, "breakers": {}, "states": {}}
             )
             entry["in_flight"] += upstream.in_flight
             entry["idle"] += upstream.idle
             entry["breakers"][slot] = upstream.breaker
+            entry["states"][slot] = [
+                {"target": target, "state": state, "problem": problem}
+                for target, state, problem in zip(upstream.targets, upstream.states, upstream.problems, strict=False)
+            ]
     return total
 
 

@@ -84,7 +84,13 @@ def _report(slot: str, state: WorkerState | None) -> WorkerReport:
             for name, feature in state.features.items()
         },
         upstreams={
-            name: HeldUpstream(breaker_open=upstream.breaker in ("open", "half_open"))
+            name: HeldUpstream(
+                breaker_open=upstream.breaker in ("open", "half_open"),
+                targets={
+                    url: standing in ("serving", "returning")
+                    for url, standing in zip(upstream.targets, upstream.states, strict=False)
+                },
+            )
             for name, upstream in state.upstreams.items()
         },
     )

@@ -112,6 +112,7 @@ class Worker:
             return
         retired = self.upstreams.apply(plan.routes.upstreams)
         self.plan = plan
+        self.upstreams.run_checks(self.tasks)
         self.flags.routes_changed(plan.routes)
         log.info("routes.yaml in force", config_sha256=plan.sha256[:12])
         for client in retired:
@@ -161,6 +162,8 @@ class Worker:
                     in_flight=client.in_flight,
                     idle=client.idle,
                     breaker=self.upstreams.guards[name].breaker_state,
+                    states=client.states(),
+                    problems=client.problems(),
                 )
                 for name, client in self.clients.items()
             },
@@ -192,6 +195,7 @@ class Worker:
         listener.setblocking(False)
         await self.server.begin([listener], self._board())
         self.tasks.start(self._follow_routes(), name="follow-routes")
+        self.upstreams.run_checks(self.tasks)
         if self.registry is not None:
             self._tell_other_machines()
             self.tasks.start(self.registry.run(), name="tell-other-machines")

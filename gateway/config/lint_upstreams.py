@@ -16,8 +16,23 @@ def lint_upstreams(draft: Draft, report: Report) -> None:
     for name, upstream in draft.each_upstream():
         if draft.sound("upstreams", name, "url") and draft.sound("upstreams", name, "urls"):
             _lint_targets(name, upstream, report)
+        if draft.sound("upstreams", name, "ejection"):
+            _lint_ejection(name, upstream, report)
         if draft.sound("upstreams", name, "breaker"):
             _lint_breaker(name, upstream.breaker, report)
+
+
+def _lint_ejection(name: str, upstream: Upstream, report: Report) -> None:
+    loc: Loc = ("upstreams", name, "ejection")
+    ejection = upstream.ejection
+    if ejection.max_seconds < ejection.seconds:
+        where = "max_seconds" if "max_seconds" in ejection.model_fields_set else "seconds"
+        problem = f"leaves a URL out for {ejection.seconds:g} s at first and {ejection.max_seconds:g} s at most"
+        report.fault((*loc, where), problem, "raise max_seconds to seconds or more")
+    slow_start_alone = upstream.health is not None and ejection.model_fields_set <= {"slow_start_seconds"}
+    if "ejection" in upstream.model_fields_set and len(upstream.targets) == 1 and not slow_start_alone:
+        problem = "does nothing: the only URL is never left out"
+        report.warn(loc, problem, "use breaker, or add more addresses under urls", at_key=True)
 
 
 def _lint_breaker(name: str, breaker: Breaker, report: Report) -> None:

@@ -78,6 +78,25 @@ class Breaker(Model):
     probes: PositiveCount = Field(3, description="Requests at once that try it afterwards; as many successes close it.")
 
 
+class Ejection(Model):
+    """When one of several URLs is left out because it fails, and how it comes back. Counted per worker."""
+
+    consecutive_failures: PositiveCount = Field(5, description="So many failures in a row leave a URL out.")
+    seconds: Seconds = Field(5.0, description="For how long at first; twice as long each time again.")
+    max_seconds: Seconds = Field(60.0, description="The longest that a URL is left out.")
+    slow_start_seconds: Seconds = Field(10.0, description="From its return to its full share of requests.")
+
+
+class Health(Model):
+    """Active health checks: a GET to each URL, by every worker."""
+
+    path: str = Field(pattern=r"^/[!-~]*$", description="What is asked for; 200 to 399 is well.")
+    interval_seconds: Seconds = Field(5.0, description="Between two checks of a URL.")
+    timeout_seconds: Seconds = Field(2.0, description="For one whole check.")
+    unhealthy_after: PositiveCount = Field(3, description="So many failed checks in a row leave a URL out.")
+    healthy_after: PositiveCount = Field(2, description="So many good ones in a row bring it back.")
+
+
 class Upstream(Model):
     """A named service with one or more URLs (`url` or `urls`, exactly one of them)."""
 
@@ -96,6 +115,9 @@ class Upstream(Model):
     max_connections: PositiveCount = Field(1024, description="Per worker and URL.")
     max_idle_connections: Count = Field(128, description="Kept open for reuse, per worker and URL.")
     keepalive_seconds: Seconds = Field(4.0, description="How long an idle connection is kept for reuse.")
+    resolve_seconds: Seconds = Field(5.0, description="How often the host's name is looked up again.")
+    ejection: Ejection = Field(Ejection(), description="When one of several URLs is left out because it fails.")
+    health: Health | None = Field(None, description="Active health checks; none by default.")
     breaker: Breaker = Field(Breaker(), description="When it is no longer asked because it fails.")
 
     @property

@@ -133,6 +133,13 @@ BREAKER_OPEN = Definition(
     "Live workers whose breaker for the upstream is open or half-open.",
     Owner.CONTROL,
 )
+TARGET_UP = Definition(
+    "gateway_target_up",
+    Kind.GAUGE,
+    ("upstream", "target"),
+    "1 while every live worker sends requests to the URL, 0 where one leaves it out.",
+    Owner.CONTROL,
+)
 BUILD_INFO = Definition(
     "gateway_build_info",
     Kind.GAUGE,
@@ -171,6 +178,7 @@ CONTROL_METRICS = (
     FLAG_LAST_SYNC,
     IN_FLIGHT,
     BREAKER_OPEN,
+    TARGET_UP,
     BUILD_INFO,
     WORKERS,
     CONFIG_RELOADS,

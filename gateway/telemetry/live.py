@@ -11,6 +11,7 @@ any worker still holds so, for that is what can reach new. gateway_flag_divergen
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from prometheus_client import generate_latest
@@ -34,9 +35,12 @@ class HeldFlag(NamedTuple):
 
 
 class HeldUpstream(NamedTuple):
-    """How a worker stands with an upstream. breaker_open: it asks it not at all, or only to try it."""
+    """How a worker stands with an upstream. breaker_open: it asks it not at all, or only to try it. targets: whether it
+    sends requests to each URL.
+    """
 
     breaker_open: bool = False
+    targets: Mapping[str, bool] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +142,13 @@ def _in_flight(live: list[WorkerReport]) -> Metric:
 
 
 def _upstreams(live: list[WorkerReport]) -> Iterator[Metric]:
-    opened = _gauge(catalogue.BREAKER_OPEN)
+    opened, target_up = _gauge(catalogue.BREAKER_OPEN), _gauge(catalogue.TARGET_UP)
     for name in sorted({name for report in live for name in report.upstreams}):
         held = [report.upstreams[name] for report in live if name in report.upstreams]
         opened.add_metric((name,), sum(upstream.breaker_open for upstream in held))
-    yield opened
+        for url in dict.fromkeys(url for upstream in held for url in upstream.targets):
+            target_up.add_metric((name, url), all(upstream.targets.get(url, True) for upstream in held))
+    yield from (opened, target_up)
 
 
 def _gauge(definition: Definition) -> GaugeMetricFamily:

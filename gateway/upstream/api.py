@@ -35,6 +35,8 @@ class PoolLimits:
     max_idle: int = 128
     idle_seconds: float = 4.0
     """Under the usual keep-alive of application servers (5 s): we close first, and no request meets a dead one."""
+    resolve_seconds: float = 5.0
+    """Between two lookups of a target's name."""
 
 
 class DecisionChangedError(Exception):
@@ -128,6 +130,23 @@ class UpstreamClient(Protocol):
     @property
     def targets(self) -> tuple[str, ...]:
         """The base URLs."""
+        ...
+
+    @property
+    def is_down(self) -> bool:
+        """Whether no target passes its health checks."""
+        ...
+
+    def states(self) -> tuple[str, ...]:
+        """How each target stands, in the order of `targets`: the values of `rules.standing.Standing`."""
+        ...
+
+    def problems(self) -> tuple[str | None, ...]:
+        """What the last health check of each target found."""
+        ...
+
+    def checked(self, place: int, problem: str | None) -> None:
+        """Told by health checks: what was found at a target, None where all was well."""
         ...
 
     @property

@@ -28,6 +28,8 @@ class Guard:
     @property
     def is_down(self) -> bool:
         """Whether a request would be refused now, because the upstream is known not to answer."""
+        if self.client.is_down:
+            return True
         breaker = self.breaker
         return breaker is not None and breaker.state is not State.CLOSED and breaker.refuses(self._clock())
 
@@ -56,6 +58,8 @@ class Guard:
         """For people; None while requests are let through."""
         if not self.is_down:
             return None
+        if self.client.is_down:
+            return "no target passes its health checks"
         return f"its breaker is {self.breaker_state.replace('_', '-')}"
 
     @property

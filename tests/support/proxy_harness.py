@@ -26,6 +26,7 @@ from gateway.proxy import Proxy
 from gateway.recorder import Recorder
 from gateway.rules.plan import compile_plan
 from gateway.rules.policy import resolve
+from gateway.tasks import Tasks
 from gateway.telemetry.metrics import RequestMetrics
 from gateway.upstream.registry import Upstreams
 from tests.support.scripted_upstream import LOOPS, PATIENCE, eventually
@@ -287,11 +288,15 @@ async def gateway(text, server="edge", *, noise=()):
         logger.addHandler(gw.noise)
     before, recorder.log = recorder.log, gw.logged
     gw.server = await _start(gw.proxy, listener, server)
+    tasks = Tasks()
+    gw.upstreams.run_checks(tasks)
     try:
         async with asyncio.timeout(PATIENCE * 3):
             yield gw
         await eventually(lambda: not gw.busy)
+        assert not tasks.failed.is_set()
     finally:
+        await tasks.stop()
         await _stop(gw.server, listener)
         for client in gw.clients.values():
             await client.aclose()

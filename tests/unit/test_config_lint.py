@@ -207,3 +207,22 @@ def test_one_upstream_with_other_paths_for_each_side_is_no_warning():
 def test_what_keys_of_an_upstream_mean_to_each_other(keys, words):
     (fault,) = faults(a=f'url: "http://h:1", {keys}')
     assert fault.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("ejection: {max_seconds: 2}", "upstreams.a.ejection.max_seconds: leaves a URL out for 5 s at first and 2 s at most; raise max_seconds"),
+        ("health: {path: healthz}", "upstreams.a.health.path: "),
+        ("health: {interval_seconds: 1}", "upstreams.a.health.path: required key is missing"),
+    ],
+)  # fmt: skip
+def test_what_leaves_targets_out_makes_sense(keys, words):
+    (fault,) = faults(a=f'urls: ["http://h:1", "http://h:3"], {keys}')
+    assert fault.startswith(words), fault
+
+
+def test_what_leaves_a_url_out_says_nothing_where_there_is_one():
+    (warning,) = warnings(a='url: "http://h:1", ejection: {seconds: 2}')
+    assert warning.endswith("upstreams.a.ejection: does nothing: the only URL is never left out")
+    assert warnings(a='urls: ["http://h:1", "http://h:3"], ejection: {seconds: 2}') == []

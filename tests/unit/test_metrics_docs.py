@@ -110,7 +110,7 @@ def test_control_exports_exactly_the_metrics_of_the_catalogue_with_their_labels(
         in_flight={("a", "new"): 1},
         flag_store_up=True,
         features={"a": HeldFlag(1, enabled=True)},
-        upstreams={"b": HeldUpstream()},
+        upstreams={"b": HeldUpstream(targets={"http://h:1": True})},
     )
     collector.update([report], reloads={"accepted": 1})
     exported = {

@@ -18,7 +18,7 @@ from gateway.percent import parse_percent
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs" / "routes-reference.md").read_text()
 SECTIONS = {"The file": "RoutesFile", "Upstreams": "Upstream", "Features": "Feature", "Routes": "Route", "Log": "Log"}
-PARTS = {"breaker": "Breaker"}
+PARTS = {"breaker": "Breaker", "ejection": "Ejection", "health": "Health"}
 CELLS = re.compile(r"(?<!\\)\|")
 
 
