@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.errors import ClientError, GatewayError
 from gateway.model import NO_FEATURE, Cohort, Decision, Reason, Side
+from gateway.rules.fallback import FallbackPlan, may_go_twice
 from gateway.rules.headers import Fields, client_origin
 from gateway.rules.keys import Key
 from gateway.rules.plan import FeaturePlan, Plan, Target
@@ -53,6 +54,9 @@ class Exchange:
     # admit: the (feature, side) whose requests in flight this one is counted among
     admitted: tuple[str, Side] | None = None
 
+    # legacy answers what new could not, and this one counts among those that it does so for
+    fell_back: bool = False
+
     # the guard that has let this attempt through, and its ticket until it has been judged
     guard: UpstreamGuard | None = None
     ticket: int | None = None
@@ -89,6 +93,17 @@ class Exchange:
         """Whether legacy may serve this request of new's while new is known to be down."""
         feature = self.target.feature if self.target is not None else None
         return feature is not None and feature.diverts and self.side is Side.NEW
+
+    @property
+    def fallback(self) -> FallbackPlan | None:
+        """How legacy may answer instead, if it may; only while the request is new's."""
+        target = self.target
+        if target is None or target.feature is None or self.side is not Side.NEW:
+            return None
+        plan = target.feature.fallback
+        if plan is None or not may_go_twice(self.method, idempotent_too=target.fallback_idempotent):
+            return None
+        return plan
 
     @property
     def side(self) -> Side:

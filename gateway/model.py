@@ -36,6 +36,7 @@ class Reason(StrEnum):
     ALLOWED = "allowed"
     SPLIT = "split"
     NO_KEY = "no_key"
+    FALLBACK = "fallback"
 
 
 class Cohort(StrEnum):

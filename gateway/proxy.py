@@ -9,6 +9,7 @@ import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from gateway.attempts import Attempts
@@ -22,6 +23,7 @@ from gateway.recorder import Recorder
 from gateway.reply import is_event_stream, problem_reply, reply_fields
 from gateway.rules import headers, retry, trace
 from gateway.rules.assign import choose_side, find_target
+from gateway.rules.fallback import MAX_BODY_BYTES, FallbackPlan, is_at_hand
 from gateway.rules.keys import Key, KeySource
 from gateway.rules.plan import Plan
 from gateway.rules.policy import FeaturePolicy
@@ -56,6 +58,8 @@ class Proxy:
         self.recorder = recorder
         self.attempts = Attempts(recorder)
         self.streams: set[Exchange] = set()
+        self.falling_back: dict[str, int] = {}
+        """Requests that legacy answers for new now, by feature."""
         self._random = random.Random(secrets.randbits(256))  # noqa: S311 - ids to find log lines by, not secrets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,7 +86,7 @@ class Proxy:
         """The life of a request that goes well, and of one that is tried again."""
         self._match(exchange)
         self._decide(exchange)
-        body = await self._admit(client)
+        body = await self._admit(exchange, client)
         response = None
         while response is None:
             request = self._prepare(exchange, body)
@@ -165,8 +169,12 @@ class Proxy:
 
     # -- admit
 
-    async def _admit(self, client: ClientSide) -> RequestBody:
-        return await client.body()
+    async def _admit(self, exchange: Exchange, client: ClientSide) -> RequestBody:
+        """The body, streamed; whole where legacy may have to be sent it after new."""
+        body = await client.body()
+        if not body.complete and exchange.fallback is not None:
+            await body.collect(MAX_BODY_BYTES)
+        return body
 
     # -- prepare
 
@@ -183,17 +191,50 @@ class Proxy:
     # -- send
 
     async def _send(self, exchange: Exchange, body: RequestBody, request: OutboundRequest) -> UpstreamResponse | None:
-        """One attempt; None where it must be made again."""
+        """One attempt; None where another must be made, by the decision that then stands."""
         try:
-            return await self.attempts.make(exchange, request)
+            response = await self.attempts.make(exchange, request)
         except DecisionChangedError:
             self._decide(exchange)
         except UpstreamError as error:
-            if not retry.may_retry(error, method=exchange.method, replayable=body.complete, attempts=exchange.attempts):
-                raise
+            self._after_failure(exchange, body, error)
+        else:
+            plan = exchange.fallback
+            if plan is None or response.status not in plan.statuses or not self._may_fall_back(exchange, plan, body):
+                return response
+            self.attempts.complete(exchange)
+            self._fall_back(exchange, str(response.status))
+            await response.aclose()
+        return None
+
+    def _after_failure(self, exchange: Exchange, body: RequestBody, error: UpstreamError) -> None:
+        """Returns where there is another way: the same upstream again, or legacy. Otherwise raises the error."""
+        if retry.may_retry(error, method=exchange.method, replayable=body.complete, attempts=exchange.attempts):
             if self._is_overtaken(exchange):
                 self._decide(exchange)
-        return None
+            return
+        plan = exchange.fallback
+        if plan is None or not self._may_fall_back(exchange, plan, body):
+            raise error
+        self._fall_back(exchange, error.kind.value)
+
+    def _may_fall_back(self, exchange: Exchange, plan: FallbackPlan, body: RequestBody) -> bool:
+        """Whether legacy can take it: a dying new must not drown it."""
+        legacy = exchange.plan.features[exchange.feature].upstreams[0]
+        return (
+            is_at_hand(body.whole, complete=body.complete)
+            and self.falling_back.get(exchange.feature, 0) < plan.max_in_flight
+            and not exchange.guards[legacy].is_down
+        )
+
+    def _fall_back(self, exchange: Exchange, cause: str) -> None:
+        assert exchange.decision is not None  # noqa: S101 - new was decided for
+        name = exchange.feature
+        legacy = exchange.plan.features[name].upstreams[0]
+        exchange.decision = replace(exchange.decision, side=Side.LEGACY, reason=Reason.FALLBACK, upstream=legacy)
+        exchange.fell_back = True
+        self.falling_back[name] = self.falling_back.get(name, 0) + 1
+        self.recorder.fell_back(exchange, cause)
 
     # -- relay
 
@@ -273,6 +314,8 @@ class Proxy:
     def _settle(self, exchange: Exchange) -> None:
         self.streams.discard(exchange)
         self.attempts.abandon(exchange)
+        if exchange.fell_back:
+            self.falling_back[exchange.feature] -= 1
         self.recorder.finished(exchange)
 
 

@@ -68,4 +68,5 @@ class WorkerState(BaseModel):
     store: StoreState
     features: dict[str, FeatureState]
     in_flight: dict[str, dict[str, int]]
+    falling_back: dict[str, int] = {}
     upstreams: dict[str, UpstreamState]

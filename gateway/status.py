@@ -102,6 +102,7 @@ def _feature(
         "shares": shares,
         "changed": changed.fields() if changed is not None else None,
         "in_flight": _in_flight(name, states),
+        "falling_back": sum(state.falling_back.get(name, 0) for state in states.values() if state is not None),
         "traffic": control.traffic.recent(name),
     }
 

@@ -156,6 +156,7 @@ class Worker:
             store=self.flags.store_state(),
             features=self.flags.feature_states(),
             in_flight=in_flight,
+            falling_back={name: number for name, number in self.proxy.falling_back.items() if number},
             upstreams={
                 name: UpstreamState(
                     targets=client.targets,

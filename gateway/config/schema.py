@@ -172,6 +172,11 @@ class Feature(Model):
     on_unhealthy: OnUnhealthy = Field(
         OnUnhealthy.LEGACY, description="Where users go while new is known to be down; `fail` is 503 for those of new."
     )
+    fallback: Literal["legacy"] | None = Field(None, description="Who answers where new could not; nobody by default.")
+    fallback_on: tuple[Literal[404, 405, 500, 501], ...] = Field(
+        (), description="Answers of new that legacy answers instead, beside 502, 503 and 504."
+    )
+    fallback_max_in_flight: PositiveCount = Field(32, description="Fallbacks at once, per worker.")
     reversible: Switch = Field(True, description="Whether legacy can read what new has written.")
 
 
@@ -187,6 +192,9 @@ class Route(Model):
     feature: Name | None = Field(None, description="The feature that decides which side answers.")
     upstream: Name | None = Field(None, description="The one upstream that answers.")
     rewrite: Rewrite | None = Field(None, description="Path rewriting for a fixed upstream.")
+    fallback_idempotent: Switch = Field(
+        False, description="PUT and DELETE may fall back too, with a body of at most 64 KiB."
+    )
 
 
 class RequestLog(StrEnum):

@@ -9,6 +9,7 @@ from gateway.errors import ClientError
 from gateway.model import ALL, NONE, Decision, Reason, Side
 from gateway.percent import format_percent
 from gateway.rules.assign import choose_side, find_target
+from gateway.rules.fallback import may_go_twice
 from gateway.rules.headers import by_name, client_address
 from gateway.rules.keys import Fields, Key, KeySource
 from gateway.rules.plan import FeaturePlan, Plan
@@ -62,11 +63,20 @@ def explain(
             "down": _among(down, target.upstream),
         }
     address = client_address(client_ip, fields, plan.trusted)
-    return answer | _decided(target.feature, policies[target.feature.name], fields, address, down)
+    goes_twice = may_go_twice(verb, idempotent_too=target.fallback_idempotent)
+    return answer | _decided(
+        target.feature, policies[target.feature.name], fields, address, down, goes_twice=goes_twice
+    )
 
 
 def _decided(
-    feature: FeaturePlan, policy: FeaturePolicy, fields: Fields, client_ip: str, down: Mapping[str, str]
+    feature: FeaturePlan,
+    policy: FeaturePolicy,
+    fields: Fields,
+    client_ip: str,
+    down: Mapping[str, str],
+    *,
+    goes_twice: bool,
 ) -> dict[str, object]:
     key, decision = choose_side(
         feature,
@@ -93,6 +103,7 @@ def _decided(
         "reason": decision.reason,
         "why": _why(feature, policy, key, decision, down),
         "down": _among(down, *feature.upstreams),
+        "fallback": feature.fallback is not None and decision.side is Side.NEW and goes_twice,
         "upstream": " or ".join(feature.upstreams) if either else decision.upstream,
     }
 

@@ -83,6 +83,13 @@ UPSTREAM_ERRORS = Definition(
     "Failures of upstreams, by what happened.",
     Owner.WORKER,
 )
+FALLBACKS = Definition(
+    "gateway_fallbacks_total",
+    Kind.COUNTER,
+    ("feature", "cause"),
+    "Requests that legacy answered because new had failed.",
+    Owner.WORKER,
+)
 
 FLAG_PERCENT = Definition(
     "gateway_flag_percent",
@@ -169,7 +176,7 @@ SCRAPE_DAMAGED = Definition(
     Owner.CONTROL,
 )
 
-WORKER_METRICS = (REQUESTS, REQUEST_DURATION, ATTEMPTS, ATTEMPT_DURATION, DECISIONS, UPSTREAM_ERRORS)
+WORKER_METRICS = (REQUESTS, REQUEST_DURATION, ATTEMPTS, ATTEMPT_DURATION, DECISIONS, UPSTREAM_ERRORS, FALLBACKS)
 CONTROL_METRICS = (
     FLAG_PERCENT,
     FLAG_ENABLED,

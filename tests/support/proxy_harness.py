@@ -265,6 +265,11 @@ class Gateway:
         """By (upstream, kind)."""
         return self._samples("gateway_upstream_errors_total", "upstream", "kind")
 
+    @property
+    def fallbacks(self):
+        """By (feature, cause)."""
+        return self._samples("gateway_fallbacks_total", "feature", "cause")
+
     async def until_counted(self, **requests):
         """Until as many requests have ended as the test has made."""
         await eventually(lambda: sum(self.requests.values()) == requests.get("total", 1))

@@ -226,3 +226,30 @@ def test_what_leaves_a_url_out_says_nothing_where_there_is_one():
     (warning,) = warnings(a='url: "http://h:1", ejection: {seconds: 2}')
     assert warning.endswith("upstreams.a.ejection: does nothing: the only URL is never left out")
     assert warnings(a='urls: ["http://h:1", "http://h:3"], ejection: {seconds: 2}') == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("fallback_on: [404]", "features.f.fallback_on: says nothing without fallback; add fallback: legacy"),
+        ("fallback_max_in_flight: 3", "features.f.fallback_max_in_flight: says nothing without fallback"),
+        ("fallback: legacy, reversible: false", "features.f.fallback: legacy cannot read what new has written"),
+        ("fallback: legacy, on_unhealthy: fail", "features.f.fallback: legacy would answer after all"),
+        ("on_unhealthy: legacy, reversible: false", "features.f.on_unhealthy: legacy cannot read what new has written"),
+        ("fallback: new", "features.f.fallback: "),
+        ("fallback: legacy, fallback_on: [418]", "features.f.fallback_on[0]: "),
+    ],
+)
+def test_ways_back_that_contradict_each_other_are_faults(keys, words):
+    (fault,) = faults(f=f"legacy: a, new: b, {keys}")
+    assert fault.startswith(words), fault
+
+
+def test_idempotent_requests_fall_back_only_where_something_does():
+    (fault,) = faults(r='path: "/f", feature: f, fallback_idempotent: true')
+    assert fault.startswith(
+        'routes[1].fallback_idempotent: says nothing: feature "f" has no fallback; add fallback: legacy'
+    )
+    (fault,) = faults(r='path: "/f", feature: f', more='  - {path: "/b", upstream: b, fallback_idempotent: true}\n')
+    assert fault.startswith("routes[2].fallback_idempotent: says nothing on a route with an upstream")
+    assert faults(f="legacy: a, new: b, fallback: legacy", r='path: "/f", feature: f, fallback_idempotent: true') == []

@@ -106,9 +106,13 @@ def test_only_failures_to_connect_are_tried_on_another_target():
     both = ("http://a", "http://b")
     for raised in [httpx.ConnectError("x"), httpx.ConnectTimeout("x")] * 10:  # whichever target is drawn
         assert send({"http://a": ok, "http://b": {"side_effect": raised}}, targets=both) == (200, b"ok")
-    with pytest.raises(UpstreamError):
+
+    def send_often():
         for _ in range(60):
             send({"http://a": ok, "http://b": {"side_effect": httpx.ReadError("x")}}, targets=both)
+
+    with pytest.raises(UpstreamError):
+        send_often()
 
 
 class Recording(httpx.AsyncBaseTransport):
