@@ -7,7 +7,7 @@ from gateway.exchange import Exchange
 from gateway.model import Outcome
 from gateway.recorder import Recorder, outcome_of
 from gateway.rules.blame import is_well, verdict_of
-from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamResponse
+from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamGuard, UpstreamResponse
 
 
 class Attempts:
@@ -21,7 +21,7 @@ class Attempts:
         recorder = self._recorder
         recorder.attempt_begins(exchange)
         try:
-            await self._enter(exchange)
+            await self._enter(exchange, request)
             response = await exchange.clients[exchange.upstream].send(request)
         except DecisionChangedError:
             self.abandon(exchange)
@@ -35,12 +35,18 @@ class Attempts:
         self._judge_head(exchange)
         return response
 
-    async def _enter(self, exchange: Exchange) -> None:
+    async def _enter(self, exchange: Exchange, request: OutboundRequest) -> None:
         guard = exchange.guards[exchange.upstream]
-        if exchange.may_be_diverted and guard.is_down:
-            raise DecisionChangedError
+        _refuse_what_legacy_may_take(exchange, guard)
+        if guard.is_capped:
+            await guard.take_place(request.admit or _always)
+            exchange.guard = guard
+            exchange.attempt_started = time.perf_counter()  # the wait is no slowness of the upstream's
+            _refuse_what_legacy_may_take(exchange, guard)
         exchange.ticket = guard.enter()
         exchange.guard = guard
+        if exchange.attempts == 1:
+            guard.earn_retry()
 
     def _judge_head(self, exchange: Exchange) -> None:
         """A failure counts at once. A probe's success too: the breaker need not wait for the end of a long body."""
@@ -66,12 +72,22 @@ class Attempts:
     def _leave(self, exchange: Exchange, *, success: bool | None) -> None:
         if exchange.guard is not None:
             self._judge(exchange, success)
+            exchange.guard.give_place_back()
             exchange.guard = None
 
     def _judge(self, exchange: Exchange, success: bool | None) -> None:
         if exchange.guard is not None and exchange.ticket is not None:
-            exchange.guard.leave(exchange.ticket, success)
+            exchange.guard.judge(exchange.ticket, success)
             exchange.ticket = None
+
+
+def _refuse_what_legacy_may_take(exchange: Exchange, guard: UpstreamGuard) -> None:
+    if exchange.may_be_diverted and guard.is_down:
+        raise DecisionChangedError
+
+
+def _always() -> None:
+    """For a request that nothing can overtake."""
 
 
 _OUTCOMES = {

@@ -210,9 +210,12 @@ class Proxy:
     def _after_failure(self, exchange: Exchange, body: RequestBody, error: UpstreamError) -> None:
         """Returns where there is another way: the same upstream again, or legacy. Otherwise raises the error."""
         if retry.may_retry(error, method=exchange.method, replayable=body.complete, attempts=exchange.attempts):
-            if self._is_overtaken(exchange):
-                self._decide(exchange)
-            return
+            made = exchange.guards[exchange.upstream].may_retry()
+            self.recorder.retry(exchange, made=made)
+            if made:
+                if self._is_overtaken(exchange):
+                    self._decide(exchange)
+                return
         plan = exchange.fallback
         if plan is None or not self._may_fall_back(exchange, plan, body):
             raise error
@@ -235,6 +238,11 @@ class Proxy:
         exchange.fell_back = True
         self.falling_back[name] = self.falling_back.get(name, 0) + 1
         self.recorder.fell_back(exchange, cause)
+
+    def ask_queues_again(self) -> None:
+        """After a kill: requests that wait for a place at new decide again at once. Called by `worker`."""
+        for guard in self.held.guards.values():
+            guard.ask_again()
 
     # -- relay
 

@@ -50,6 +50,7 @@ class UpstreamState(BaseModel):
     in_flight: int
     idle: int
     breaker: str = "closed"
+    queued: int = 0
     states: tuple[str, ...] = ()
     problems: tuple[str | None, ...] = ()
 

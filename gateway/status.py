@@ -120,10 +120,19 @@ def _upstreams(states: Mapping[str, WorkerState | None]) -> dict[str, Any]:
     for slot, state in states.items():
         for name, upstream in (state.upstreams if state is not None else {}).items():
             entry = total.setdefault(
-                name, {"targets": list(upstream.targets), "in_flight": 0, "idle": 0, "breakers": {}, "states": {}}
+                name,
+                {
+                    "targets": list(upstream.targets),
+                    "in_flight": 0,
+                    "idle": 0,
+                    "queued": 0,
+                    "breakers": {},
+                    "states": {},
+                },
             )
             entry["in_flight"] += upstream.in_flight
             entry["idle"] += upstream.idle
+            entry["queued"] += upstream.queued
             entry["breakers"][slot] = upstream.breaker
             entry["states"][slot] = [
                 {"target": target, "state": state, "problem": problem}

@@ -86,6 +86,7 @@ def _report(slot: str, state: WorkerState | None) -> WorkerReport:
         upstreams={
             name: HeldUpstream(
                 breaker_open=upstream.breaker in ("open", "half_open"),
+                queued=upstream.queued,
                 targets={
                     url: standing in ("serving", "returning")
                     for url, standing in zip(upstream.targets, upstream.states, strict=False)

@@ -123,6 +123,8 @@ class Worker:
     def _policies_changed(self, killed: frozenset[str]) -> None:
         """Called in the loop, right after the policies were swapped. A kill's grace begins for new's streams."""
         self._tell_other_machines()
+        if killed:
+            self.proxy.ask_queues_again()
         loop = asyncio.get_running_loop()
         for feature in killed:
             loop.call_later(self.plan.routes.kill_grace_seconds, self._cut_if_still_killed, feature)
@@ -163,6 +165,7 @@ class Worker:
                     in_flight=client.in_flight,
                     idle=client.idle,
                     breaker=self.upstreams.guards[name].breaker_state,
+                    queued=self.upstreams.guards[name].queued,
                     states=client.states(),
                     problems=client.problems(),
                 )

@@ -46,6 +46,7 @@ def _print_gateway(content: dict[str, Any]) -> None:
     table.add_row("redis", _redis(content["redis"], content["time"]))
     for name, upstream in content["upstreams"].items():
         counts = f"{upstream['in_flight']} in flight, {upstream['idle']} idle"
+        counts += f", {upstream['queued']} waiting" if upstream["queued"] else ""
         table.add_row(
             "upstream" if name == next(iter(content["upstreams"])) else "",
             f"{name}: {safe(', '.join(upstream['targets']))} ({counts}){_troubles(upstream)}",

@@ -16,10 +16,24 @@ def lint_upstreams(draft: Draft, report: Report) -> None:
     for name, upstream in draft.each_upstream():
         if draft.sound("upstreams", name, "url") and draft.sound("upstreams", name, "urls"):
             _lint_targets(name, upstream, report)
+        if draft.sound("upstreams", name, "max_in_flight"):
+            _lint_cap(name, upstream, report)
         if draft.sound("upstreams", name, "ejection"):
             _lint_ejection(name, upstream, report)
         if draft.sound("upstreams", name, "breaker"):
             _lint_breaker(name, upstream.breaker, report)
+
+
+def _lint_cap(name: str, upstream: Upstream, report: Report) -> None:
+    loc: Loc = ("upstreams", name)
+    if upstream.max_in_flight is None:
+        for key in sorted(upstream.model_fields_set & {"queue", "queue_timeout_seconds"}):
+            report.fault((*loc, key), "says nothing without max_in_flight", "add max_in_flight", at_key=True)
+        return
+    connections = upstream.max_connections * len(upstream.targets)
+    if upstream.client == "http1" and upstream.max_in_flight > connections > 0:
+        problem = f"is never reached: max_connections let {connections} requests through"
+        report.warn((*loc, "max_in_flight"), problem, "raise max_connections, or lower it")
 
 
 def _lint_ejection(name: str, upstream: Upstream, report: Report) -> None:

@@ -115,6 +115,15 @@ class Upstream(Model):
     max_connections: PositiveCount = Field(1024, description="Per worker and URL.")
     max_idle_connections: Count = Field(128, description="Kept open for reuse, per worker and URL.")
     keepalive_seconds: Seconds = Field(4.0, description="How long an idle connection is kept for reuse.")
+    max_in_flight: PositiveCount | None = Field(None, description="Requests at once, per worker; no bound by default.")
+    queue: Count = Field(100, description="With max_in_flight: requests that wait for a place, per worker.")
+    queue_timeout_seconds: Seconds = Field(1.0, description="With max_in_flight: how long a request waits.")
+    retry_basis_points: Percent = Field(
+        BasisPoints(1000),
+        alias="retry_percent",
+        json_schema_extra={"default": 10},
+        description="Such a share of requests may be sent a second time.",
+    )
     resolve_seconds: Seconds = Field(5.0, description="How often the host's name is looked up again.")
     ejection: Ejection = Field(Ejection(), description="When one of several URLs is left out because it fails.")
     health: Health | None = Field(None, description="Active health checks; none by default.")

@@ -83,6 +83,13 @@ UPSTREAM_ERRORS = Definition(
     "Failures of upstreams, by what happened.",
     Owner.WORKER,
 )
+RETRIES = Definition(
+    "gateway_retries_total",
+    Kind.COUNTER,
+    ("upstream", "result"),
+    "Attempts that could be made again: made, or refused by the budget.",
+    Owner.WORKER,
+)
 FALLBACKS = Definition(
     "gateway_fallbacks_total",
     Kind.COUNTER,
@@ -147,6 +154,13 @@ TARGET_UP = Definition(
     "1 while every live worker sends requests to the URL, 0 where one leaves it out.",
     Owner.CONTROL,
 )
+QUEUED = Definition(
+    "gateway_upstream_queued",
+    Kind.GAUGE,
+    ("upstream",),
+    "Requests that wait for a place at an upstream with max_in_flight, in all live workers.",
+    Owner.CONTROL,
+)
 BUILD_INFO = Definition(
     "gateway_build_info",
     Kind.GAUGE,
@@ -176,7 +190,16 @@ SCRAPE_DAMAGED = Definition(
     Owner.CONTROL,
 )
 
-WORKER_METRICS = (REQUESTS, REQUEST_DURATION, ATTEMPTS, ATTEMPT_DURATION, DECISIONS, UPSTREAM_ERRORS, FALLBACKS)
+WORKER_METRICS = (
+    REQUESTS,
+    REQUEST_DURATION,
+    ATTEMPTS,
+    ATTEMPT_DURATION,
+    DECISIONS,
+    UPSTREAM_ERRORS,
+    RETRIES,
+    FALLBACKS,
+)
 CONTROL_METRICS = (
     FLAG_PERCENT,
     FLAG_ENABLED,
@@ -186,6 +209,7 @@ CONTROL_METRICS = (
     IN_FLIGHT,
     BREAKER_OPEN,
     TARGET_UP,
+    QUEUED,
     BUILD_INFO,
     WORKERS,
     CONFIG_RELOADS,

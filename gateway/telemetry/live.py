@@ -40,6 +40,7 @@ class HeldUpstream(NamedTuple):
     """
 
     breaker_open: bool = False
+    queued: int = 0
     targets: Mapping[str, bool] = MappingProxyType({})
 
 
@@ -142,13 +143,16 @@ def _in_flight(live: list[WorkerReport]) -> Metric:
 
 
 def _upstreams(live: list[WorkerReport]) -> Iterator[Metric]:
-    opened, target_up = _gauge(catalogue.BREAKER_OPEN), _gauge(catalogue.TARGET_UP)
+    opened, target_up, queued = (
+        _gauge(each) for each in (catalogue.BREAKER_OPEN, catalogue.TARGET_UP, catalogue.QUEUED)
+    )
     for name in sorted({name for report in live for name in report.upstreams}):
         held = [report.upstreams[name] for report in live if name in report.upstreams]
         opened.add_metric((name,), sum(upstream.breaker_open for upstream in held))
+        queued.add_metric((name,), sum(upstream.queued for upstream in held))
         for url in dict.fromkeys(url for upstream in held for url in upstream.targets):
             target_up.add_metric((name, url), all(upstream.targets.get(url, True) for upstream in held))
-    yield from (opened, target_up)
+    yield from (opened, target_up, queued)
 
 
 def _gauge(definition: Definition) -> GaugeMetricFamily:

@@ -111,11 +111,38 @@ class UpstreamGuard(Protocol):
         """Whether what is let through now are the probes of a breaker that is half-open."""
         ...
 
-    def enter(self) -> int:
-        """Lets a request through: its ticket, for `leave`. Raises UpstreamError DOWN."""
+    @property
+    def is_capped(self) -> bool:
+        """Whether a request needs a place, and may have to wait for one."""
         ...
 
-    def leave(self, ticket: int, success: bool | None) -> None:
+    async def take_place(self, admit: Callable[[], None]) -> None:
+        """At once, or after a wait in which `admit` is asked whether to go on waiting. Raises UpstreamError FULL and
+        DOWN, and DecisionChangedError from `admit`.
+        """
+        ...
+
+    def give_place_back(self) -> None:
+        """Once for each request that was let through, with a place or without."""
+        ...
+
+    def ask_again(self) -> None:
+        """After a kill: whoever waits and must not go there any more leaves the queue."""
+        ...
+
+    def earn_retry(self) -> None:
+        """A request is sent for the first time."""
+        ...
+
+    def may_retry(self) -> bool:
+        """Whether the budget lets a request be sent again; if so, it is paid for."""
+        ...
+
+    def enter(self) -> int:
+        """Lets a request through: its ticket, for `judge`. Raises UpstreamError DOWN."""
+        ...
+
+    def judge(self, ticket: int, success: bool | None) -> None:
         """Once for each ticket. success: None where nothing was learnt."""
         ...
 

@@ -2,7 +2,7 @@
 
 Rules:
 
-1.  At most `places` requests are under way. Who comes then waits in a queue of at most `queue`, in order, for `seconds`.
+1.  At most `places` requests are under way. Who comes then waits in order in a queue of at most `queue`, for `seconds`.
 2.  A place that falls free goes to the first of the queue, after it was asked whether it still wants to go there
     (`admit`): one whose decision a kill has overtaken leaves the queue, and the next is asked.
 3.  With the queue full, or after `seconds`, the answer is no: FULL.

@@ -8,7 +8,9 @@ import structlog
 from gateway.config.schema import Upstream
 from gateway.errors import UpstreamError, UpstreamErrorKind
 from gateway.rules.breaker import Breaker, BreakerLimits, State
+from gateway.rules.budget import RetryBudget
 from gateway.upstream.api import UpstreamClient
+from gateway.upstream.cap import Cap
 from gateway.upstream.failures import upstream_error
 
 log = structlog.get_logger("upstream")
@@ -17,12 +19,16 @@ log = structlog.get_logger("upstream")
 class Guard:
     """Made by `Upstreams` with its client, used by `Attempts` for each try. `clock`: any that only goes forward."""
 
-    __slots__ = ("_clock", "breaker", "client", "name")
+    __slots__ = ("_clock", "breaker", "budget", "cap", "client", "name")
 
     def __init__(self, name: str, spec: Upstream, client: UpstreamClient, clock: Callable[[], float]) -> None:
         self.name = name
         self.client = client
         self.breaker = Breaker(breaker_limits(spec)) if spec.breaker.enabled else None
+        self.budget = RetryBudget(spec.retry_basis_points)
+        self.cap = None
+        if spec.max_in_flight is not None:
+            self.cap = Cap(places=spec.max_in_flight, queue=spec.queue, seconds=spec.queue_timeout_seconds)
         self._clock = clock
 
     @property
@@ -33,14 +39,36 @@ class Guard:
         breaker = self.breaker
         return breaker is not None and breaker.state is not State.CLOSED and breaker.refuses(self._clock())
 
+    @property
+    def is_capped(self) -> bool:
+        return self.cap is not None
+
+    async def take_place(self, admit: Callable[[], None]) -> None:
+        if self.cap is not None:
+            if self.is_down:
+                raise self._down()
+            await self.cap.enter(admit)
+
+    def give_place_back(self) -> None:
+        if self.cap is not None:
+            self.cap.leave()
+
+    def ask_again(self) -> None:
+        if self.cap is not None:
+            self.cap.ask_again()
+
     def enter(self) -> int:
-        """Lets a request through: its ticket, for `leave`. Raises UpstreamError DOWN."""
         if self.is_down:
             raise self._down()
         return self.breaker.enter() if self.breaker is not None else 0
 
-    def leave(self, ticket: int, success: bool | None) -> None:
-        """Once for each ticket. success: None where nothing was learnt."""
+    def earn_retry(self) -> None:
+        self.budget.earn()
+
+    def may_retry(self) -> bool:
+        return self.budget.spend(self._clock())
+
+    def judge(self, ticket: int, success: bool | None) -> None:
         breaker = self.breaker
         if breaker is None:
             return
@@ -61,6 +89,11 @@ class Guard:
         if self.client.is_down:
             return "no target passes its health checks"
         return f"its breaker is {self.breaker_state.replace('_', '-')}"
+
+    @property
+    def queued(self) -> int:
+        """Requests that wait for a place."""
+        return self.cap.queued if self.cap is not None else 0
 
     @property
     def breaker_state(self) -> str:

@@ -270,6 +270,11 @@ class Gateway:
         """By (feature, cause)."""
         return self._samples("gateway_fallbacks_total", "feature", "cause")
 
+    @property
+    def retries(self):
+        """By (upstream, result)."""
+        return self._samples("gateway_retries_total", "upstream", "result")
+
     async def until_counted(self, **requests):
         """Until as many requests have ended as the test has made."""
         await eventually(lambda: sum(self.requests.values()) == requests.get("total", 1))

@@ -253,3 +253,16 @@ def test_idempotent_requests_fall_back_only_where_something_does():
     (fault,) = faults(r='path: "/f", feature: f', more='  - {path: "/b", upstream: b, fallback_idempotent: true}\n')
     assert fault.startswith("routes[2].fallback_idempotent: says nothing on a route with an upstream")
     assert faults(f="legacy: a, new: b, fallback: legacy", r='path: "/f", feature: f, fallback_idempotent: true') == []
+
+
+@pytest.mark.parametrize("key", ["queue: 3", "queue_timeout_seconds: 2"])
+def test_a_queue_needs_a_cap(key):
+    (fault,) = faults(a=f'url: "http://h:1", {key}')
+    assert fault == f"upstreams.a.{key.split(':')[0]}: says nothing without max_in_flight; add max_in_flight"
+    assert faults(a=f'url: "http://h:1", max_in_flight: 5, {key}') == []
+
+
+def test_a_cap_that_is_never_reached_is_told():
+    (warning,) = warnings(a='urls: ["http://h:1", "http://h:3"], max_in_flight: 11, max_connections: 5')
+    assert "upstreams.a.max_in_flight: is never reached: max_connections let 10 requests through" in warning
+    assert warnings(a='urls: ["http://h:1", "http://h:3"], max_in_flight: 10, max_connections: 5') == []
