@@ -22,7 +22,9 @@ MAX_BODY_BYTES = 1 << 20
 
 
 class FlagRequest(BaseModel):
-    """One change of a flag: what, by whom and why. expected_rev: refuse when somebody else was quicker."""
+    """One change of a flag: what, by whom and why. expected_rev: refuse when somebody else was quicker. confirm: needed
+    where it moves users off the new side of a feature with `reversible: false`.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -33,6 +35,7 @@ class FlagRequest(BaseModel):
     who: str = "unknown"
     reason: str = ""
     expected_rev: int | None = None
+    confirm: bool = False
 
 
 class AdminApp:
@@ -112,6 +115,7 @@ class AdminApp:
                 who=change.who,
                 reason=change.reason,
                 expected_rev=change.expected_rev,
+                confirm=change.confirm,
             )
         )
 

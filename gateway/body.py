@@ -42,6 +42,23 @@ class RequestBody:
             self.complete = True
         self._on_read()
 
+    async def collect(self, most: int) -> None:
+        """Takes a body of at most so many bytes whole, so that it can be sent again; a longer one is streamed.
+
+        Raises ClientError 499 when the client leaves before the end.
+        """
+        if self.complete or (self.content_length or 0) > most:
+            return
+        taken = bytearray(self._first)
+        while len(taken) <= most:
+            message = await self._message()
+            taken += message.get("body", b"")
+            if not message.get("more_body", False):
+                self.whole, self.complete, self._first = bytes(taken), True, b""
+                self._on_read()
+                return
+        self._first = bytes(taken)
+
     async def stream(self) -> AsyncIterator[bytes]:
         """The pieces as they arrive. Raises ClientError 499 when the client leaves before the end."""
         piece, more = self._first, True

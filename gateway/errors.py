@@ -4,7 +4,7 @@
     |- ClientError               source client: the request cannot be served as it stands (4xx, 499)
     |- InternalError             source gateway: a fault of ours (500)
     |- NoUpstreamError           source gateway: nothing can take the request now (503)
-    `- UpstreamError             source upstream: kind says what happened (502, 504)
+    `- UpstreamError             source upstream: kind says what happened (502, 503, 504)
 
 Errors of files, flags and commands live beside what raises them; only requests fail with these.
 """
@@ -34,6 +34,8 @@ class UpstreamErrorKind(StrEnum):
     MALFORMED = "malformed"  # the reply is not HTTP, is ambiguous or has a head over the limit
     TRUNCATED = "truncated"  # the connection ended inside the reply's body
     POOL_TIMEOUT = "pool_timeout"  # max_connections are all busy
+    FULL = "full"  # max_in_flight requests are under way and the queue is full, or did not move in time
+    DOWN = "down"  # not even asked: its breaker is open, or no target passes its health checks
 
 
 _TIMEOUTS = frozenset(
@@ -44,6 +46,7 @@ _TIMEOUTS = frozenset(
         UpstreamErrorKind.TOTAL_TIMEOUT,
     },
 )
+_BUSY = frozenset({UpstreamErrorKind.POOL_TIMEOUT, UpstreamErrorKind.FULL, UpstreamErrorKind.DOWN})
 
 
 _UNREACHABLE = frozenset({UpstreamErrorKind.NAME, UpstreamErrorKind.REFUSED, UpstreamErrorKind.TLS})
@@ -55,6 +58,8 @@ class GatewayError(Exception):
     source = ErrorSource.GATEWAY
     status = 500
     title = "Internal error"
+    retry_after = 1
+    """Seconds: what a 503 tells the client."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -99,7 +104,7 @@ class UpstreamError(GatewayError):
         self.reused = reused
         if kind in _TIMEOUTS:
             self.status, self.title = 504, "Upstream timed out"
-        elif kind is UpstreamErrorKind.POOL_TIMEOUT:
+        elif kind in _BUSY:
             self.status, self.title = 503, "Service unavailable"
         elif kind in _UNREACHABLE:
             self.status, self.title = 502, "Upstream unreachable"

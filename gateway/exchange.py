@@ -7,11 +7,12 @@ from typing import Any
 
 from gateway.errors import ClientError, GatewayError
 from gateway.model import NO_FEATURE, Cohort, Decision, Reason, Side
+from gateway.rules.fallback import FallbackPlan, may_go_twice
 from gateway.rules.headers import Fields, client_origin
 from gateway.rules.keys import Key
 from gateway.rules.plan import FeaturePlan, Plan, Target
 from gateway.rules.rewrite import PathRewrite
-from gateway.upstream.api import UpstreamClient
+from gateway.upstream.api import UpstreamClient, UpstreamGuard
 
 
 def client_left() -> ClientError:
@@ -30,6 +31,7 @@ class Exchange:
     # inbound
     plan: Plan
     clients: Mapping[str, UpstreamClient]
+    guards: Mapping[str, UpstreamGuard]
     started: float
     method: bytes
     raw_path: bytes
@@ -52,6 +54,13 @@ class Exchange:
     # admit: the (feature, side) whose requests in flight this one is counted among
     admitted: tuple[str, Side] | None = None
 
+    # legacy answers what new could not, and this one counts among those that it does so for
+    fell_back: bool = False
+
+    # the guard that has let this attempt through, and its ticket until it has been judged
+    guard: UpstreamGuard | None = None
+    ticket: int | None = None
+
     # send and relay
     attempts: int = 0
     attempt_started: float = 0.0
@@ -72,6 +81,29 @@ class Exchange:
     def feature(self) -> str:
         """The feature label: its name, or `none`."""
         return self.decision.feature if self.decision is not None else NO_FEATURE
+
+    @property
+    def upstream(self) -> str:
+        """The name of the upstream that is to answer; only where it was decided."""
+        assert self.decision is not None  # noqa: S101 - asked for by those who come after the decision
+        return self.decision.upstream
+
+    @property
+    def may_be_diverted(self) -> bool:
+        """Whether legacy may serve this request of new's while new is known to be down."""
+        feature = self.target.feature if self.target is not None else None
+        return feature is not None and feature.diverts and self.side is Side.NEW
+
+    @property
+    def fallback(self) -> FallbackPlan | None:
+        """How legacy may answer instead, if it may; only while the request is new's."""
+        target = self.target
+        if target is None or target.feature is None or self.side is not Side.NEW:
+            return None
+        plan = target.feature.fallback
+        if plan is None or not may_go_twice(self.method, idempotent_too=target.fallback_idempotent):
+            return None
+        return plan
 
     @property
     def side(self) -> Side:

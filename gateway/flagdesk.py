@@ -25,6 +25,12 @@ NO_STORE = (
 )
 
 
+IRREVERSIBLE = (
+    "{} cannot go back: routes.yaml says reversible: false, so legacy cannot read what new has written, and the users "
+    "whom this moves to legacy will miss it"
+)
+
+
 class FlagRequestError(Exception):
     """A change that was not made. The message is for the operator."""
 
@@ -67,10 +73,17 @@ class FlagDesk:
         who: str = "unknown",
         reason: str = "",
         expected_rev: int | None = None,
+        confirm: bool = False,
     ) -> dict[str, Any]:
-        """Makes one change and waits until the workers hold it. Raises FlagRequestError; then nothing has changed."""
-        self._refuse_beside_an_unreadable_flag(self._policy(feature), action)
+        """Makes one change and waits until the workers hold it. Raises FlagRequestError; then nothing has changed.
+
+        confirm: somebody has said that users may be moved off new although legacy cannot read what new has written.
+        """
+        policy = self._policy(feature)
+        self._refuse_beside_an_unreadable_flag(policy, action)
         try:
+            if not (policy.reversible or confirm) and takes_users_off_new(policy, action, value, remove=remove):
+                raise FlagRequestError(409, "Confirmation needed", IRREVERSIBLE.format(feature), confirm="needed")
             written = await self._write(
                 feature, action, value, (entries, remove), {"who": who, "reason": reason, "expected_rev": expected_rev}
             )
@@ -190,6 +203,16 @@ class FlagDesk:
         return policies[feature]
 
 
+def takes_users_off_new(policy: FeaturePolicy, action: str, value: str | None, *, remove: bool) -> bool:
+    """Whether a change can move anybody from new to legacy. `unset` may: what is below the flag is another percent.
+
+    Raises ValueError for a percent that is none.
+    """
+    if action == "percent":
+        return parse_percent(value) < policy.basis_points
+    return action in ("disable", "unset") or (action == "deny" and not remove) or (action == "allow" and remove)
+
+
 def flag_json(policy: FeaturePolicy) -> dict[str, Any]:
     """A feature's flag for people and programs; percents are text with at most two decimals."""
     return {
@@ -202,6 +225,7 @@ def flag_json(policy: FeaturePolicy) -> dict[str, Any]:
         "deny": list_json(policy, "deny"),
         "rev": policy.rev,
         "held": policy.held,
+        "reversible": policy.reversible,
         "problems": list(policy.problems),
         "hidden": [{"source": source.value, "percent": format_percent(points)} for source, points in policy.hidden],
     }

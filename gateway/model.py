@@ -31,10 +31,12 @@ class Reason(StrEnum):
     ROUTE = "route"
     KILLED = "killed"
     UNKNOWN = "unknown"
+    UNHEALTHY = "unhealthy"
     DENIED = "denied"
     ALLOWED = "allowed"
     SPLIT = "split"
     NO_KEY = "no_key"
+    FALLBACK = "fallback"
 
 
 class Cohort(StrEnum):

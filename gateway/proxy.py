@@ -9,22 +9,25 @@ import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import replace
 from typing import Any, Protocol
 
+from gateway.attempts import Attempts
 from gateway.body import RequestBody
 from gateway.client import ClientSide
-from gateway.errors import GatewayError, InternalError, NoUpstreamError, UpstreamError, UpstreamErrorKind
+from gateway.errors import GatewayError, InternalError, NoUpstreamError, UpstreamError
 from gateway.exchange import Exchange, client_left
-from gateway.model import Decision, Outcome, Reason, Side
+from gateway.model import Decision, Reason, Side
 from gateway.outbound import outbound_request
-from gateway.recorder import Recorder, outcome_of
+from gateway.recorder import Recorder
 from gateway.reply import is_event_stream, problem_reply, reply_fields
 from gateway.rules import headers, retry, trace
 from gateway.rules.assign import choose_side, find_target
+from gateway.rules.fallback import MAX_BODY_BYTES, FallbackPlan, is_at_hand
 from gateway.rules.keys import Key, KeySource
 from gateway.rules.plan import Plan
 from gateway.rules.policy import FeaturePolicy
-from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamClient, UpstreamResponse
+from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamClient, UpstreamGuard, UpstreamResponse
 from gateway.websocket import WebSockets
 
 Scope = MutableMapping[str, Any]
@@ -44,6 +47,8 @@ class DataPlane(Protocol):
     def policies(self) -> Mapping[str, FeaturePolicy]: ...
     @property
     def clients(self) -> Mapping[str, UpstreamClient]: ...
+    @property
+    def guards(self) -> Mapping[str, UpstreamGuard]: ...
 
 
 class Proxy:
@@ -52,8 +57,11 @@ class Proxy:
     def __init__(self, held: DataPlane, recorder: Recorder) -> None:
         self.held = held
         self.recorder = recorder
+        self.attempts = Attempts(recorder)
         self.streams: set[Exchange] = set()
         self.websockets = WebSockets(self)
+        self.falling_back: dict[str, int] = {}
+        """Requests that legacy answers for new now, by feature."""
         self._random = random.Random(secrets.randbits(256))  # noqa: S311 - ids to find log lines by, not secrets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,7 +87,7 @@ class Proxy:
         """The life of a request that goes well, and of one that is tried again."""
         self.match(exchange)
         self.decide(exchange)
-        body = await self._admit(client)
+        body = await self._admit(exchange, client)
         response = None
         while response is None:
             request = self.prepare(exchange, body)
@@ -101,6 +109,7 @@ class Proxy:
         return Exchange(
             plan=plan,
             clients=self.held.clients,
+            guards=self.held.guards,
             started=time.perf_counter(),
             method=scope["method"].encode("ascii"),
             raw_path=raw_path,
@@ -146,6 +155,7 @@ class Proxy:
                 client_ip=exchange.client_ip,
                 known=exchange.key,
                 fresh_key=_fresh_key,
+                diverted=feature.diverts and exchange.guards[feature.upstreams[1]].is_down,
             )
         self.recorder.decided(exchange)
 
@@ -163,8 +173,12 @@ class Proxy:
 
     # -- admit
 
-    async def _admit(self, client: ClientSide) -> RequestBody:
-        return await client.body()
+    async def _admit(self, exchange: Exchange, client: ClientSide) -> RequestBody:
+        """The body, streamed; whole where legacy may have to be sent it after new."""
+        body = await client.body()
+        if not body.complete and exchange.fallback is not None:
+            await body.collect(MAX_BODY_BYTES)
+        return body
 
     # -- prepare
 
@@ -181,27 +195,62 @@ class Proxy:
     # -- send
 
     async def _send(self, exchange: Exchange, body: RequestBody, request: OutboundRequest) -> UpstreamResponse | None:
-        """One attempt; None where it must be made again."""
-        assert exchange.decision is not None  # noqa: S101 - decide has set it
-        self.recorder.attempt_begins(exchange)
+        """One attempt; None where another must be made, by the decision that then stands."""
         try:
-            response = await exchange.clients[exchange.decision.upstream].send(request)
+            response = await self.attempts.make(exchange, request)
         except DecisionChangedError:
-            self.recorder.attempt_withdrawn(exchange)
             self.decide(exchange)
-            return None
         except UpstreamError as error:
-            self.attempt_failed(exchange, error)
-            if not retry.may_retry(error, method=exchange.method, replayable=body.complete, attempts=exchange.attempts):
-                raise
-            return None
-        exchange.first_byte_seconds = time.perf_counter() - exchange.attempt_started
-        exchange.status = response.status
-        return response
+            self._after_failure(exchange, body, error)
+        else:
+            plan = exchange.fallback
+            if plan is None or response.status not in plan.statuses or not self._may_fall_back(exchange, plan, body):
+                return response
+            self.attempts.complete(exchange)
+            self._fall_back(exchange, str(response.status))
+            await response.aclose()
+        return None
+
+    def _after_failure(self, exchange: Exchange, body: RequestBody, error: UpstreamError) -> None:
+        """Returns where there is another way: the same upstream again, or legacy. Otherwise raises the error."""
+        if retry.may_retry(error, method=exchange.method, replayable=body.complete, attempts=exchange.attempts):
+            made = exchange.guards[exchange.upstream].may_retry()
+            self.recorder.retry(exchange, made=made)
+            if made:
+                if self.is_overtaken(exchange):
+                    self.decide(exchange)
+                return
+        plan = exchange.fallback
+        if plan is None or not self._may_fall_back(exchange, plan, body):
+            raise error
+        self._fall_back(exchange, error.kind.value)
+
+    def _may_fall_back(self, exchange: Exchange, plan: FallbackPlan, body: RequestBody) -> bool:
+        """Whether legacy can take it: a dying new must not drown it."""
+        legacy = exchange.plan.features[exchange.feature].upstreams[0]
+        return (
+            is_at_hand(body.whole, complete=body.complete)
+            and self.falling_back.get(exchange.feature, 0) < plan.max_in_flight
+            and not exchange.guards[legacy].is_down
+        )
+
+    def _fall_back(self, exchange: Exchange, cause: str) -> None:
+        assert exchange.decision is not None  # noqa: S101 - new was decided for
+        name = exchange.feature
+        legacy = exchange.plan.features[name].upstreams[0]
+        exchange.decision = replace(exchange.decision, side=Side.LEGACY, reason=Reason.FALLBACK, upstream=legacy)
+        exchange.fell_back = True
+        self.falling_back[name] = self.falling_back.get(name, 0) + 1
+        self.recorder.fell_back(exchange, cause)
 
     def attempt_failed(self, exchange: Exchange, error: UpstreamError) -> None:
-        self.recorder.attempt_ends(exchange, _OUTCOMES.get(error.kind, Outcome.TRUNCATED))
-        self.recorder.upstream_error(exchange, error)
+        """For WebSockets, whose attempts no guard watches."""
+        self.attempts.failed(exchange, error)
+
+    def ask_queues_again(self) -> None:
+        """After a kill: requests that wait for a place at new decide again at once. Called by `worker`."""
+        for guard in self.held.guards.values():
+            guard.ask_again()
 
     # -- relay
 
@@ -221,9 +270,9 @@ class Proxy:
             if not exchange.response_complete:
                 await client.send_piece(b"", more=False)
         except UpstreamError as error:
-            self.attempt_failed(exchange, error)
+            self.attempts.failed(exchange, error)
             raise
-        self.recorder.attempt_ends(exchange, outcome_of(response.status))
+        self.attempts.complete(exchange)
 
     def _note_stream(self, exchange: Exchange) -> None:
         """A stream of new's is cut when a kill's grace is over; one that begins after the kill has its own grace."""
@@ -280,19 +329,10 @@ class Proxy:
 
     def settle(self, exchange: Exchange) -> None:
         self.streams.discard(exchange)
+        self.attempts.abandon(exchange)
+        if exchange.fell_back:
+            self.falling_back[exchange.feature] -= 1
         self.recorder.finished(exchange)
-
-
-_OUTCOMES = {
-    UpstreamErrorKind.NAME: Outcome.REFUSED,
-    UpstreamErrorKind.REFUSED: Outcome.REFUSED,
-    UpstreamErrorKind.TLS: Outcome.REFUSED,
-    UpstreamErrorKind.POOL_TIMEOUT: Outcome.TIMEOUT,
-    UpstreamErrorKind.CONNECT_TIMEOUT: Outcome.TIMEOUT,
-    UpstreamErrorKind.FIRST_BYTE_TIMEOUT: Outcome.TIMEOUT,
-    UpstreamErrorKind.IDLE_TIMEOUT: Outcome.TIMEOUT,
-    UpstreamErrorKind.TOTAL_TIMEOUT: Outcome.TIMEOUT,
-}
 
 
 def _fresh_key(source: KeySource) -> Key:

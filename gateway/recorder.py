@@ -49,6 +49,15 @@ class Recorder:
         seconds = None if exchange.streaming else exchange.first_byte_seconds
         self.metrics.attempt(exchange.feature, exchange.side, exchange.cohort, outcome, seconds)
 
+    def retry(self, exchange: Exchange, *, made: bool) -> None:
+        """An attempt may be made again; whether the budget allowed it."""
+        self.metrics.retry(exchange.upstream, made=made)
+
+    def fell_back(self, exchange: Exchange, cause: str) -> None:
+        """New could not answer, and legacy is asked."""
+        self.metrics.fallback(exchange.feature, cause)
+        self.decided(exchange)
+
     def upstream_error(self, exchange: Exchange, error: UpstreamError) -> None:
         """What happened at the upstream, by its name."""
         if exchange.decision is not None:

@@ -36,7 +36,7 @@ def problem_reply(exchange: Exchange, error: GatewayError) -> tuple[headers.Fiel
         *_own_fields(exchange),
     ]
     if error.status == 503:
-        fields.append((b"retry-after", b"1"))
+        fields.append((b"retry-after", b"%d" % error.retry_after))
     return fields, b"" if exchange.method == b"HEAD" else document
 
 

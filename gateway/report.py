@@ -38,13 +38,21 @@ class StoreState(BaseModel):
 
 
 class UpstreamState(BaseModel):
-    """Connections of one worker to one upstream."""
+    """One upstream as one worker has it. breaker: `closed`, `open`, `half_open`, or `off`.
+
+    states: of each target: `serving`, `returning`, `ejected` or `unhealthy`. problems: what its last health check
+    found.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     targets: tuple[str, ...]
     in_flight: int
     idle: int
+    breaker: str = "closed"
+    queued: int = 0
+    states: tuple[str, ...] = ()
+    problems: tuple[str | None, ...] = ()
 
 
 class WorkerState(BaseModel):
@@ -61,4 +69,5 @@ class WorkerState(BaseModel):
     store: StoreState
     features: dict[str, FeatureState]
     in_flight: dict[str, dict[str, int]]
+    falling_back: dict[str, int] = {}
     upstreams: dict[str, UpstreamState]

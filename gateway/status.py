@@ -103,6 +103,7 @@ def _feature(
         "shares": shares,
         "changed": changed.fields() if changed is not None else None,
         "in_flight": _in_flight(name, states),
+        "falling_back": sum(state.falling_back.get(name, 0) for state in states.values() if state is not None),
         "traffic": control.traffic.recent(name),
     }
 
@@ -117,11 +118,27 @@ def _in_flight(name: str, states: Mapping[str, WorkerState | None]) -> dict[str,
 
 def _upstreams(states: Mapping[str, WorkerState | None]) -> dict[str, Any]:
     total: dict[str, Any] = {}
-    for state in states.values():
+    for slot, state in states.items():
         for name, upstream in (state.upstreams if state is not None else {}).items():
-            entry = total.setdefault(name, {"targets": list(upstream.targets), "in_flight": 0, "idle": 0})
+            entry = total.setdefault(
+                name,
+                {
+                    "targets": list(upstream.targets),
+                    "in_flight": 0,
+                    "idle": 0,
+                    "queued": 0,
+                    "breakers": {},
+                    "states": {},
+                },
+            )
             entry["in_flight"] += upstream.in_flight
             entry["idle"] += upstream.idle
+            entry["queued"] += upstream.queued
+            entry["breakers"][slot] = upstream.breaker
+            entry["states"][slot] = [
+                {"target": target, "state": state, "problem": problem}
+                for target, state, problem in zip(upstream.targets, upstream.states, upstream.problems, strict=False)
+            ]
     return total
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway import __version__
 from gateway.report import WorkerState
-from gateway.telemetry.live import HeldFlag, LiveCollector, WorkerReport
+from gateway.telemetry.live import HeldFlag, HeldUpstream, LiveCollector, WorkerReport
 from gateway.telemetry.scrape import CounterFiles
 from gateway.telemetry.window import CohortView, Window, WindowView
 
@@ -82,5 +82,16 @@ def _report(slot: str, state: WorkerState | None) -> WorkerReport:
         features={
             name: HeldFlag(feature.basis_points, enabled=not (feature.killed or feature.unknown))
             for name, feature in state.features.items()
+        },
+        upstreams={
+            name: HeldUpstream(
+                breaker_open=upstream.breaker in ("open", "half_open"),
+                queued=upstream.queued,
+                targets={
+                    url: standing in ("serving", "returning")
+                    for url, standing in zip(upstream.targets, upstream.states, strict=False)
+                },
+            )
+            for name, upstream in state.upstreams.items()
         },
     )

@@ -23,6 +23,7 @@ from gateway.upstream.connection import Connection
 from gateway.upstream.exchange import Exchange
 from gateway.upstream.failures import CONNECTING, upstream_error
 from gateway.upstream.request_head import encode_head
+from gateway.upstream.resolver import Names
 from gateway.websocket_handshake import HandshakeError, check_answer, offered_protocols, upstream_fields
 from gateway.websocket_wire import Wire
 
@@ -51,6 +52,10 @@ class Dialer:
         self._name = name
         self._targets = [parse_target(url) for url in upstream.targets]
         self._context = default_ssl_context() if any(target.tls for target in self._targets) else None
+        self._names = {
+            target: Names(target.host, target.port, refresh_seconds=upstream.resolve_seconds)
+            for target in self._targets
+        }
         self._turn = 0
         self._timeouts = Timeouts(
             connect=upstream.connect_timeout_seconds,
@@ -120,7 +125,8 @@ class Dialer:
     async def _open(self, target: Target, deadline: float) -> Connection:
         context: ssl.SSLContext | None = self._context if target.tls else None
         limit = self._timeouts.connect
-        return await open_connection(target, self._make, context=context, limit=limit, total_deadline=deadline)
+        names = self._names[target]
+        return await open_connection(target, names, self._make, context=context, limit=limit, total_deadline=deadline)
 
     def _make(self) -> Connection:
         return Connection(_NoPool(), self._name)

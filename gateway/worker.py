@@ -35,7 +35,7 @@ from gateway.settings import Process, this_process
 from gateway.tasks import Tasks
 from gateway.telemetry import counterfile, logs
 from gateway.telemetry.metrics import RequestMetrics
-from gateway.upstream.api import UpstreamClient
+from gateway.upstream.api import UpstreamClient, UpstreamGuard
 from gateway.upstream.registry import Upstreams
 
 SIGN_OFF_SECONDS = 0.5
@@ -79,6 +79,11 @@ class Worker:
         """The upstream clients of the plan in force."""
         return self.upstreams.clients
 
+    @property
+    def guards(self) -> Mapping[str, UpstreamGuard]:
+        """What stands before each of them."""
+        return self.upstreams.guards
+
     # -- routes.yaml
 
     def _first_plan(self) -> Plan:
@@ -107,6 +112,7 @@ class Worker:
             return
         retired = self.upstreams.apply(plan.routes.upstreams)
         self.plan = plan
+        self.upstreams.run_checks(self.tasks)
         self.flags.routes_changed(plan.routes)
         log.info("routes.yaml in force", config_sha256=plan.sha256[:12])
         for client in retired:
@@ -119,6 +125,8 @@ class Worker:
         the grace begins.
         """
         self._tell_other_machines()
+        if killed:
+            self.proxy.ask_queues_again()
         loop = asyncio.get_running_loop()
         for feature in killed:
             self.proxy.websockets.kill(feature)
@@ -153,8 +161,17 @@ class Worker:
             store=self.flags.store_state(),
             features=self.flags.feature_states(),
             in_flight=in_flight,
+            falling_back={name: number for name, number in self.proxy.falling_back.items() if number},
             upstreams={
-                name: UpstreamState(targets=client.targets, in_flight=client.in_flight, idle=client.idle)
+                name: UpstreamState(
+                    targets=client.targets,
+                    in_flight=client.in_flight,
+                    idle=client.idle,
+                    breaker=self.upstreams.guards[name].breaker_state,
+                    queued=self.upstreams.guards[name].queued,
+                    states=client.states(),
+                    problems=client.problems(),
+                )
                 for name, client in self.clients.items()
             },
         )
@@ -168,6 +185,7 @@ class Worker:
             url=question.url,
             headers=question.headers,
             client_ip=question.client_ip,
+            down={name: why for name, guard in self.guards.items() if (why := guard.why_down()) is not None},
         )
 
     # -- life
@@ -184,6 +202,7 @@ class Worker:
         listener.setblocking(False)
         await self.server.begin([listener], self._board())
         self.tasks.start(self._follow_routes(), name="follow-routes")
+        self.upstreams.run_checks(self.tasks)
         if self.registry is not None:
             self._tell_other_machines()
             self.tasks.start(self.registry.run(), name="tell-other-machines")

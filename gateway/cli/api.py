@@ -34,7 +34,7 @@ class AdminApi:
         return self._ask("GET", path, params=params)
 
     def post(self, path: str, content: dict[str, Any]) -> Any:
-        """The reply's JSON. Exits 1 with a problem in words."""
+        """The reply's JSON. Exits 1 with a problem in words. Asks first where the gateway wants it confirmed."""
         return self._ask("POST", path, json=content)
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:
@@ -51,7 +51,30 @@ class AdminApi:
                 except httpx.HTTPError as error:
                     fail(f"{self._base} did not answer: {error or type(error).__name__}")
                 break
+        if reply.status_code == 409 and method == "POST" and _wants_confirmation(reply):
+            return self._ask(method, path, json={**more["json"], "confirm": True})
         return _content(reply)
+
+
+def _wants_confirmation(reply: httpx.Response) -> bool:
+    """Asks at a terminal whether to go on; anywhere else the answer is no, in words. Exits 1 for a no."""
+    content = _content_or_nothing(reply)
+    if content.get("confirm") != "needed":
+        return False
+    if not sys.stdin.isatty():
+        fail(f"{content['detail']}; add --yes if that is meant")
+    errors.print(f"[bold yellow]careful:[/] {safe(str(content['detail']))}")
+    if not typer.confirm("go on?", err=True):
+        fail("nothing was changed")
+    return True
+
+
+def _content_or_nothing(reply: httpx.Response) -> dict[str, Any]:
+    try:
+        content = reply.json()
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _content(reply: httpx.Response) -> Any:

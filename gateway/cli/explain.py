@@ -64,4 +64,6 @@ def _rows(answer: dict[str, Any]) -> list[tuple[str, str]]:
     rows.append(("side", f"{answer['side']}, because: {answer['reason']}"))
     rows += [("", answer["why"])] if "why" in answer else []
     rows.append(("upstream", answer["upstream"]))
+    rows += [("fallback", "legacy answers if new cannot")] if answer.get("fallback") else []
+    rows += [("down", f"{name}: {why}") for name, why in answer["down"].items()]
     return rows

@@ -20,6 +20,10 @@ ExpectedRev = Annotated[
     int | None, typer.Option("--expect-rev", help="Refuse if the flag is not at this revision any more.")
 ]
 Entries = Annotated[list[str], typer.Argument(help="Keys, or source=value (header:x-team=blue).")]
+Yes = Annotated[
+    bool,
+    typer.Option("--yes", "-y", help="Do not ask, though legacy cannot read what new has written (reversible: false)."),
+]
 Remove = Annotated[bool, typer.Option("--remove", help="Take them off the list.")]
 
 
@@ -66,11 +70,22 @@ def set_percent(
     reason: Reason = "",
     who: Who = "",
     expected_rev: ExpectedRev = None,
+    yes: Yes = False,
     admin: Admin = "",
     as_json: AsJson = False,
 ) -> None:
     """Sets the percent of keys on new."""
-    _change(feature, "percent", admin, as_json, value=percent, reason=reason, who=who, expected_rev=expected_rev)
+    _change(
+        feature,
+        "percent",
+        admin,
+        as_json,
+        value=percent,
+        reason=reason,
+        who=who,
+        expected_rev=expected_rev,
+        confirm=yes,
+    )
 
 
 @app.command()
@@ -80,9 +95,11 @@ def enable(feature: Feature, reason: Reason = "", who: Who = "", admin: Admin = 
 
 
 @app.command()
-def disable(feature: Feature, reason: Reason = "", who: Who = "", admin: Admin = "", as_json: AsJson = False) -> None:
+def disable(
+    feature: Feature, reason: Reason = "", who: Who = "", yes: Yes = False, admin: Admin = "", as_json: AsJson = False
+) -> None:
     """KILLS a feature: everything to legacy. Returns when every live worker reports it in force, else exits 3."""
-    _change(feature, "disable", admin, as_json, reason=reason, who=who)
+    _change(feature, "disable", admin, as_json, reason=reason, who=who, confirm=yes)
 
 
 @app.command()
@@ -92,11 +109,12 @@ def allow(
     remove: Remove = False,
     reason: Reason = "",
     who: Who = "",
+    yes: Yes = False,
     admin: Admin = "",
     as_json: AsJson = False,
 ) -> None:
     """Sends these keys to new, whatever the percent."""
-    _change(feature, "allow", admin, as_json, entries=entries, remove=remove, reason=reason, who=who)
+    _change(feature, "allow", admin, as_json, entries=entries, remove=remove, reason=reason, who=who, confirm=yes)
 
 
 @app.command()
@@ -106,17 +124,20 @@ def deny(
     remove: Remove = False,
     reason: Reason = "",
     who: Who = "",
+    yes: Yes = False,
     admin: Admin = "",
     as_json: AsJson = False,
 ) -> None:
     """Sends these keys to legacy, whatever the percent."""
-    _change(feature, "deny", admin, as_json, entries=entries, remove=remove, reason=reason, who=who)
+    _change(feature, "deny", admin, as_json, entries=entries, remove=remove, reason=reason, who=who, confirm=yes)
 
 
 @app.command()
-def unset(feature: Feature, reason: Reason = "", who: Who = "", admin: Admin = "", as_json: AsJson = False) -> None:
+def unset(
+    feature: Feature, reason: Reason = "", who: Who = "", yes: Yes = False, admin: Admin = "", as_json: AsJson = False
+) -> None:
     """Takes percent and kill out of Redis: the environment and routes.yaml decide again."""
-    _change(feature, "unset", admin, as_json, reason=reason, who=who)
+    _change(feature, "unset", admin, as_json, reason=reason, who=who, confirm=yes)
 
 
 @app.command()
@@ -244,4 +265,5 @@ def notes_of(flag: dict[str, Any], *, hidden: bool = True) -> list[str]:
     """What an operator must know beyond the numbers. hidden: weaker sources that say something else, too."""
     others = [f"{entry['source']} says {entry['percent']} %, hidden by {flag['source']}" for entry in flag["hidden"]]
     held = [f"HELD: {flag['held']}"] if flag["held"] else []
-    return [*held, *flag["problems"], *(others if hidden else ())]
+    one_way = [] if flag["reversible"] else ["it cannot go back: legacy cannot read what new has written"]
+    return [*held, *flag["problems"], *(others if hidden else ()), *one_way]

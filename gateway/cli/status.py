@@ -47,11 +47,33 @@ def _print_gateway(content: dict[str, Any]) -> None:
     table.add_row("redis", _redis(content["redis"], content["time"]))
     for name, upstream in content["upstreams"].items():
         counts = f"{upstream['in_flight']} in flight, {upstream['idle']} idle"
+        counts += f", {upstream['queued']} waiting" if upstream["queued"] else ""
         table.add_row(
             "upstream" if name == next(iter(content["upstreams"])) else "",
-            f"{name}: {safe(', '.join(upstream['targets']))} ({counts})",
+            f"{name}: {safe(', '.join(upstream['targets']))} ({counts}){_troubles(upstream)}",
         )
     console.print(table)
+
+
+def _troubles(upstream: dict[str, Any]) -> str:
+    """Which workers do not ask it, or only try it."""
+    words = {"open": "BREAKER OPEN", "half_open": "trying it again"}
+    found = {text: [slot for slot, at in upstream["breakers"].items() if at == state] for state, text in words.items()}
+    breakers = "".join(f" [bold red]{text}[/] in {', '.join(slots)}" for text, slots in found.items() if slots)
+    return breakers + "".join(_left_out(upstream["states"]))
+
+
+def _left_out(states: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """The targets that do not take their full share, and in which workers."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for slot, targets in states.items():
+        for target in targets:
+            if target["state"] != "serving":
+                found.setdefault((target["target"], target["state"], target["problem"] or ""), []).append(slot)
+    return [
+        f"; {safe(target)} [bold red]{state}[/] in {', '.join(slots)}{f' ({safe(problem)})' if problem else ''}"
+        for (target, state, problem), slots in found.items()
+    ]
 
 
 def _config(config: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from gateway.config.draft import Draft
 from gateway.config.faults import Loc, did_you_mean
 from gateway.config.lint_rewrites import lint_rewrite
 from gateway.config.report import OWN_HEADERS, TOKEN, Report
-from gateway.config.schema import Feature, NoKey
+from gateway.config.schema import Feature, NoKey, OnUnhealthy
 
 _KINDS = ("header:NAME", "cookie:NAME", "jwt:CLAIM", "client_ip")
 
@@ -19,6 +19,7 @@ def lint_features(draft: Draft, report: Report) -> None:
         if feature.flag is not None:
             _lint_flag(name, feature.flag, flags, report)
         _lint_sides(name, feature, draft, report)
+        _lint_ways_back(name, feature, report)
 
 
 def _lint_flag(name: str, flag: str, flags: dict[str, str], report: Report) -> None:
@@ -27,6 +28,24 @@ def _lint_flag(name: str, flag: str, flags: dict[str, str], report: Report) -> N
         line = report.line(("features", first, "flag"))
         problem = f'feature "{first}" has the same environment variable (line {line}): one would move both'
         report.fault(("features", name, "flag"), problem, "give each feature its own")
+
+
+def _lint_ways_back(name: str, feature: Feature, report: Report) -> None:
+    """What happens when new fails: keys that want two things at once, or nothing."""
+    loc: Loc = ("features", name)
+    given = feature.model_fields_set
+    if feature.fallback is None:
+        for key in sorted(given & {"fallback_on", "fallback_max_in_flight"}):
+            report.fault((*loc, key), "says nothing without fallback", "add fallback: legacy", at_key=True)
+    elif not feature.reversible:
+        problem = "legacy cannot read what new has written (reversible: false), so it must not answer for it"
+        report.fault((*loc, "fallback"), problem, "remove one of the two", at_key=True)
+    elif feature.on_unhealthy is OnUnhealthy.FAIL:
+        problem = "legacy would answer after all while new is down, and on_unhealthy says fail"
+        report.fault((*loc, "fallback"), problem, "remove one of the two", at_key=True)
+    if not feature.reversible and "on_unhealthy" in given and feature.on_unhealthy is OnUnhealthy.LEGACY:
+        problem = "legacy cannot read what new has written (reversible: false), so nobody is moved to it"
+        report.fault((*loc, "on_unhealthy"), problem, "write on_unhealthy: fail, or leave it out", at_key=True)
 
 
 def _lint_sides(name: str, feature: Feature, draft: Draft, report: Report) -> None:

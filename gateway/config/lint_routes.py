@@ -25,6 +25,8 @@ def lint_routes(draft: Draft, report: Report) -> None:
         _lint_headers(index, route, report)
         if draft.sound("routes", index, "feature") and draft.sound("routes", index, "upstream"):
             _lint_target(index, route, report)
+        if route.fallback_idempotent:
+            _lint_fallback(index, route, draft, report)
 
 
 def _lint_target(index: int, route: Route, report: Report) -> None:
@@ -40,6 +42,16 @@ def _lint_target(index: int, route: Route, report: Report) -> None:
         remedy = f"write it under features.{route.feature}.rewrite, for each side"
         report.fault(loc, "works only on a route with an upstream", remedy, at_key=True)
     lint_rewrite(loc, route.rewrite, [(index, route.path)], report)
+
+
+def _lint_fallback(index: int, route: Route, draft: Draft, report: Report) -> None:
+    loc: Loc = ("routes", index, "fallback_idempotent")
+    feature = draft.features.get(route.feature) if route.feature is not None else None
+    if route.feature is None:
+        report.fault(loc, "says nothing on a route with an upstream", "remove it", at_key=True)
+    elif feature is not None and feature.fallback is None and draft.sound("features", route.feature, "fallback"):
+        remedy = f"add fallback: legacy to features.{route.feature}"
+        report.fault(loc, f'says nothing: feature "{route.feature}" has no fallback', remedy, at_key=True)
 
 
 def _lint_path(index: int, route: Route, encoded_slash: EncodedSlash | None, report: Report) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 from gateway.config.draft import Draft
 from gateway.config.faults import Loc
 from gateway.config.report import Report
-from gateway.config.schema import Upstream
+from gateway.config.schema import Breaker, Upstream
 
 _HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 
@@ -16,6 +16,47 @@ def lint_upstreams(draft: Draft, report: Report) -> None:
     for name, upstream in draft.each_upstream():
         if draft.sound("upstreams", name, "url") and draft.sound("upstreams", name, "urls"):
             _lint_targets(name, upstream, report)
+        if draft.sound("upstreams", name, "max_in_flight"):
+            _lint_cap(name, upstream, report)
+        if draft.sound("upstreams", name, "ejection"):
+            _lint_ejection(name, upstream, report)
+        if draft.sound("upstreams", name, "breaker"):
+            _lint_breaker(name, upstream.breaker, report)
+
+
+def _lint_cap(name: str, upstream: Upstream, report: Report) -> None:
+    loc: Loc = ("upstreams", name)
+    if upstream.max_in_flight is None:
+        for key in sorted(upstream.model_fields_set & {"queue", "queue_timeout_seconds"}):
+            report.fault((*loc, key), "says nothing without max_in_flight", "add max_in_flight", at_key=True)
+        return
+    connections = upstream.max_connections * len(upstream.targets)
+    if upstream.client == "http1" and upstream.max_in_flight > connections > 0:
+        problem = f"is never reached: max_connections let {connections} requests through"
+        report.warn((*loc, "max_in_flight"), problem, "raise max_connections, or lower it")
+
+
+def _lint_ejection(name: str, upstream: Upstream, report: Report) -> None:
+    loc: Loc = ("upstreams", name, "ejection")
+    ejection = upstream.ejection
+    if ejection.max_seconds < ejection.seconds:
+        where = "max_seconds" if "max_seconds" in ejection.model_fields_set else "seconds"
+        problem = f"leaves a URL out for {ejection.seconds:g} s at first and {ejection.max_seconds:g} s at most"
+        report.fault((*loc, where), problem, "raise max_seconds to seconds or more")
+    slow_start_alone = upstream.health is not None and ejection.model_fields_set <= {"slow_start_seconds"}
+    if "ejection" in upstream.model_fields_set and len(upstream.targets) == 1 and not slow_start_alone:
+        problem = "does nothing: the only URL is never left out"
+        report.warn(loc, problem, "use breaker, or add more addresses under urls", at_key=True)
+
+
+def _lint_breaker(name: str, breaker: Breaker, report: Report) -> None:
+    loc: Loc = ("upstreams", name, "breaker")
+    if not breaker.enabled and len(breaker.model_fields_set) > 1:
+        report.fault(loc, "is off, so its other keys say nothing", "keep enabled: false alone", at_key=True)
+    elif breaker.max_open_seconds < breaker.open_seconds:
+        where = "max_open_seconds" if "max_open_seconds" in breaker.model_fields_set else "open_seconds"
+        problem = f"stays open for {breaker.open_seconds:g} s at first and {breaker.max_open_seconds:g} s at most"
+        report.fault((*loc, where), problem, "raise max_open_seconds to open_seconds or more")
 
 
 def _lint_targets(name: str, upstream: Upstream, report: Report) -> None:

@@ -60,6 +60,43 @@ class HostHeader(StrEnum):
     UPSTREAM = "upstream"
 
 
+class Breaker(Model):
+    """When a service that fails is no longer asked, and how it is asked again. Counted per worker."""
+
+    enabled: Switch = Field(True, description="Whether there is one.")
+    consecutive_failures: PositiveCount = Field(5, description="So many failures in a row open it.")
+    failure_basis_points: Percent = Field(
+        BasisPoints(5000),
+        alias="failure_percent",
+        json_schema_extra={"default": 50},
+        description="Such a share of failures in the window opens it too.",
+    )
+    minimum_requests: PositiveCount = Field(20, description="Below so many in the window, the share says nothing.")
+    window_seconds: Seconds = Field(10.0, description="What the share is counted over.")
+    open_seconds: Seconds = Field(5.0, description="How long it stays open at first; twice as long each time again.")
+    max_open_seconds: Seconds = Field(60.0, description="The longest that it stays open.")
+    probes: PositiveCount = Field(3, description="Requests at once that try it afterwards; as many successes close it.")
+
+
+class Ejection(Model):
+    """When one of several URLs is left out because it fails, and how it comes back. Counted per worker."""
+
+    consecutive_failures: PositiveCount = Field(5, description="So many failures in a row leave a URL out.")
+    seconds: Seconds = Field(5.0, description="For how long at first; twice as long each time again.")
+    max_seconds: Seconds = Field(60.0, description="The longest that a URL is left out.")
+    slow_start_seconds: Seconds = Field(10.0, description="From its return to its full share of requests.")
+
+
+class Health(Model):
+    """Active health checks: a GET to each URL, by every worker."""
+
+    path: str = Field(pattern=r"^/[!-~]*$", description="What is asked for; 200 to 399 is well.")
+    interval_seconds: Seconds = Field(5.0, description="Between two checks of a URL.")
+    timeout_seconds: Seconds = Field(2.0, description="For one whole check.")
+    unhealthy_after: PositiveCount = Field(3, description="So many failed checks in a row leave a URL out.")
+    healthy_after: PositiveCount = Field(2, description="So many good ones in a row bring it back.")
+
+
 class Upstream(Model):
     """A named service with one or more URLs (`url` or `urls`, exactly one of them)."""
 
@@ -78,6 +115,19 @@ class Upstream(Model):
     max_connections: PositiveCount = Field(1024, description="Per worker and URL.")
     max_idle_connections: Count = Field(128, description="Kept open for reuse, per worker and URL.")
     keepalive_seconds: Seconds = Field(4.0, description="How long an idle connection is kept for reuse.")
+    max_in_flight: PositiveCount | None = Field(None, description="Requests at once, per worker; no bound by default.")
+    queue: Count = Field(100, description="With max_in_flight: requests that wait for a place, per worker.")
+    queue_timeout_seconds: Seconds = Field(1.0, description="With max_in_flight: how long a request waits.")
+    retry_basis_points: Percent = Field(
+        BasisPoints(1000),
+        alias="retry_percent",
+        json_schema_extra={"default": 10},
+        description="Such a share of requests may be sent a second time.",
+    )
+    resolve_seconds: Seconds = Field(5.0, description="How often the host's name is looked up again.")
+    ejection: Ejection = Field(Ejection(), description="When one of several URLs is left out because it fails.")
+    health: Health | None = Field(None, description="Active health checks; none by default.")
+    breaker: Breaker = Field(Breaker(), description="When it is no longer asked because it fails.")
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -103,6 +153,11 @@ class NoKey(StrEnum):
     ISSUE = "issue"
 
 
+class OnUnhealthy(StrEnum):
+    LEGACY = "legacy"
+    FAIL = "fail"
+
+
 class Feature(Model):
     """A slice of the application that is being migrated: the unit that is switched."""
 
@@ -123,6 +178,15 @@ class Feature(Model):
     )
     no_key: NoKey = Field(NoKey.LEGACY, description="Where a request without any key goes; `issue` gives it a cookie.")
     rewrite: SideRewrites = Field(SideRewrites(), description="Path rewriting by side.")
+    on_unhealthy: OnUnhealthy = Field(
+        OnUnhealthy.LEGACY, description="Where users go while new is known to be down; `fail` is 503 for those of new."
+    )
+    fallback: Literal["legacy"] | None = Field(None, description="Who answers where new could not; nobody by default.")
+    fallback_on: tuple[Literal[404, 405, 500, 501], ...] = Field(
+        (), description="Answers of new that legacy answers instead, beside 502, 503 and 504."
+    )
+    fallback_max_in_flight: PositiveCount = Field(32, description="Fallbacks at once, per worker.")
+    reversible: Switch = Field(True, description="Whether legacy can read what new has written.")
 
 
 class Route(Model):
@@ -137,6 +201,9 @@ class Route(Model):
     feature: Name | None = Field(None, description="The feature that decides which side answers.")
     upstream: Name | None = Field(None, description="The one upstream that answers.")
     rewrite: Rewrite | None = Field(None, description="Path rewriting for a fixed upstream.")
+    fallback_idempotent: Switch = Field(
+        False, description="PUT and DELETE may fall back too, with a body of at most 64 KiB."
+    )
 
 
 class WebSocket(Model):

@@ -47,11 +47,12 @@ def choose_side(
     client_ip: str,
     known: Key | None,
     fresh_key: Callable[[KeySource], Key],
+    diverted: bool = False,
 ) -> tuple[Key | None, Decision]:
     """The key and the decision for one request of a feature.
 
     known: the key found before, where this is a second decision on the same request. fresh_key: makes the key of a
-    request that has none, where the feature issues a cookie.
+    request that has none, where the feature issues a cookie. diverted: new is down and legacy serves its users.
     """
     key = known or identify(feature.sources, fields, client_ip)
     if key is None and feature.no_key is NoKey.ISSUE:
@@ -62,5 +63,6 @@ def choose_side(
         no_key=feature.no_key,
         upstreams=feature.upstreams,
         read=lambda text: read_source(parse_source(text), fields, client_ip),
+        diverted=diverted,
     )
     return key, decision

@@ -1,6 +1,7 @@
 """`gateway explain`: how one request would be served and why, by the functions that serve requests."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from gateway.config.schema import NoKey
@@ -8,6 +9,7 @@ from gateway.errors import ClientError
 from gateway.model import ALL, NONE, Decision, Reason, Side
 from gateway.percent import format_percent
 from gateway.rules.assign import choose_side, find_target
+from gateway.rules.fallback import may_go_twice
 from gateway.rules.headers import by_name, client_address
 from gateway.rules.keys import Fields, Key, KeySource
 from gateway.rules.plan import FeaturePlan, Plan
@@ -17,6 +19,7 @@ from gateway.rules.routing import Router
 from gateway.rules.split import bucket
 
 WOULD_BE_ISSUED = b"(a new random one)"
+NOTHING_DOWN: Mapping[str, str] = MappingProxyType({})
 EITHER = "legacy or new"
 """The side of a request that is given a random key."""
 
@@ -29,9 +32,12 @@ def explain(
     url: str,
     headers: Sequence[tuple[str, str]],
     client_ip: str,
+    down: Mapping[str, str] = NOTHING_DOWN,
 ) -> dict[str, object]:
     """The route and why it won, the key and where it came from, the bucket, the flag and its source, the side and the
     reason. Raises ValueError for a URL or header that no request could have.
+
+    down: the upstreams that are known to be down now, and why.
     """
     host, raw_path = _split(url)
     fields = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
@@ -50,13 +56,37 @@ def explain(
         return answer | {"status": error.status, "problem": error.detail}
     answer["route"] = target.route.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     if target.feature is None:
-        return answer | {"side": Side.FIXED, "reason": Reason.ROUTE, "upstream": target.upstream}
+        return answer | {
+            "side": Side.FIXED,
+            "reason": Reason.ROUTE,
+            "upstream": target.upstream,
+            "down": _among(down, target.upstream),
+        }
     address = client_address(client_ip, fields, plan.trusted)
-    return answer | _decided(target.feature, policies[target.feature.name], fields, address)
+    goes_twice = may_go_twice(verb, idempotent_too=target.fallback_idempotent)
+    return answer | _decided(
+        target.feature, policies[target.feature.name], fields, address, down, goes_twice=goes_twice
+    )
 
 
-def _decided(feature: FeaturePlan, policy: FeaturePolicy, fields: Fields, client_ip: str) -> dict[str, object]:
-    key, decision = choose_side(feature, policy, fields=fields, client_ip=client_ip, known=None, fresh_key=_fresh_key)
+def _decided(
+    feature: FeaturePlan,
+    policy: FeaturePolicy,
+    fields: Fields,
+    client_ip: str,
+    down: Mapping[str, str],
+    *,
+    goes_twice: bool,
+) -> dict[str, object]:
+    key, decision = choose_side(
+        feature,
+        policy,
+        fields=fields,
+        client_ip=client_ip,
+        known=None,
+        fresh_key=_fresh_key,
+        diverted=feature.diverts and feature.upstreams[1] in down,
+    )
     if key is not None and key.issued and not decision.issue_cookie:
         key = None
     either = decision.issue_cookie and NONE < policy.basis_points < ALL
@@ -71,9 +101,15 @@ def _decided(feature: FeaturePlan, policy: FeaturePolicy, fields: Fields, client
         "held": policy.held,
         "side": EITHER if either else decision.side,
         "reason": decision.reason,
-        "why": _why(feature, policy, key, decision),
+        "why": _why(feature, policy, key, decision, down),
+        "down": _among(down, *feature.upstreams),
+        "fallback": feature.fallback is not None and decision.side is Side.NEW and goes_twice,
         "upstream": " or ".join(feature.upstreams) if either else decision.upstream,
     }
+
+
+def _among(down: Mapping[str, str], *upstreams: str) -> dict[str, str]:
+    return {name: down[name] for name in upstreams if name in down}
 
 
 def _key(feature: FeaturePlan, key: Key | None) -> dict[str, object] | None:
@@ -83,12 +119,16 @@ def _key(feature: FeaturePlan, key: Key | None) -> dict[str, object] | None:
     return {"source": str(key.source), "value": value, "issued": key.issued, "tried": [str(s) for s in feature.sources]}
 
 
-def _why(feature: FeaturePlan, policy: FeaturePolicy, key: Key | None, decision: Decision) -> str:
+def _why(
+    feature: FeaturePlan, policy: FeaturePolicy, key: Key | None, decision: Decision, down: Mapping[str, str]
+) -> str:
     """One sentence for a person."""
     if decision.reason is Reason.KILLED:
         return f"killed by {' and '.join(policy.kill_sources)}"
     if decision.reason is Reason.UNKNOWN:
         return "the flag has never been read well, so nothing goes to new"
+    if decision.reason is Reason.UNHEALTHY:
+        return f"new's upstream {feature.upstreams[1]} is known to be down: {down[feature.upstreams[1]]}"
     if decision.reason in (Reason.DENIED, Reason.ALLOWED):
         return f"on the {'deny' if decision.reason is Reason.DENIED else 'allow'} list"
     tried = ", ".join(str(source) for source in feature.sources)

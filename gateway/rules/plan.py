@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from gateway.config.schema import Feature, HostHeader, Log, NoKey, Rewrite, Route, RoutesFile, Upstream
+from gateway.config.schema import Feature, HostHeader, Log, NoKey, OnUnhealthy, Rewrite, Route, RoutesFile, Upstream
+from gateway.rules.fallback import FallbackPlan, fallback_plan
 from gateway.rules.keys import KeySource, parse_source
 from gateway.rules.rewrite import PathRewrite
 from gateway.rules.routing import Router, compile_routes
@@ -23,7 +24,10 @@ class UpstreamPlan:
 
 @dataclass(frozen=True, slots=True)
 class FeaturePlan:
-    """A feature's fixed part; its live part is a `FeaturePolicy`. Pairs are (legacy, new)."""
+    """A feature's fixed part; its live part is a `FeaturePolicy`. Pairs are (legacy, new).
+
+    diverts: while new is known to be down, legacy serves everybody. fallback: what legacy answers for new.
+    """
 
     name: str
     sources: tuple[KeySource, ...]
@@ -31,16 +35,22 @@ class FeaturePlan:
     cookie: str
     upstreams: tuple[str, str]
     rewrites: tuple[PathRewrite | None, PathRewrite | None]
+    diverts: bool
+    fallback: FallbackPlan | None
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a route leads: a feature, or one fixed upstream with its own rewrite."""
+    """Where a route leads: a feature, or one fixed upstream with its own rewrite.
+
+    fallback_idempotent: what is idempotent may fall back, not only what is safe.
+    """
 
     route: Route
     feature: FeaturePlan | None
     upstream: str
     rewrite: PathRewrite | None
+    fallback_idempotent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +93,26 @@ def _feature(name: str, feature: Feature) -> FeaturePlan:
         cookie=next((source.name for source in sources if source.kind == "cookie"), ""),
         upstreams=(feature.legacy, feature.new),
         rewrites=(_rewrite(feature.rewrite.legacy), _rewrite(feature.rewrite.new)),
+        diverts=feature.reversible and feature.on_unhealthy is OnUnhealthy.LEGACY,
+        fallback=_fallback(feature),
     )
 
 
 def _target(route: Route, features: dict[str, FeaturePlan]) -> Target:
     feature = features[route.feature] if route.feature is not None else None
-    return Target(route=route, feature=feature, upstream=route.upstream or "", rewrite=_rewrite(route.rewrite))
+    return Target(
+        route=route,
+        feature=feature,
+        upstream=route.upstream or "",
+        rewrite=_rewrite(route.rewrite),
+        fallback_idempotent=route.fallback_idempotent,
+    )
+
+
+def _fallback(feature: Feature) -> FallbackPlan | None:
+    if feature.fallback is None or not feature.reversible:
+        return None
+    return fallback_plan(asked_for=feature.fallback_on, max_in_flight=feature.fallback_max_in_flight)
 
 
 def _upstream(name: str, upstream: Upstream) -> UpstreamPlan:

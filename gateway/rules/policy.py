@@ -47,6 +47,7 @@ class FeaturePolicy:
     hidden: weaker sources that say something else and are not heard.
     held: what Redis says and is not in force, and what to type; None where nothing is held.
     rev: of the flag as last read; 0 where it has none.
+    reversible: legacy can read what new has written.
     """
 
     name: str
@@ -61,6 +62,7 @@ class FeaturePolicy:
     held: str | None = None
     problems: tuple[str, ...] = ()
     rev: int = 0
+    reversible: bool = True
 
 
 def resolve(
@@ -99,6 +101,7 @@ def resolve_feature(
         held=describe_held(name, flags) if flags else None,
         problems=problems + (flags.problems if flags else ()),
         rev=(flags.rev or 0) if flags else 0,
+        reversible=feature.reversible,
     )
 
 

@@ -29,14 +29,16 @@ def decide(
     no_key: NoKey,
     upstreams: tuple[str, str],
     read: Callable[[str], bytes | None],
+    diverted: bool = False,
 ) -> Decision:
     """The side for one request of a feature, and why.
 
     policy: what this worker holds of the feature now. key: what identified the user, None without any.
     upstreams: the names of legacy's and new's upstream. read: the request's value of a key source by its text
-    (`cookie:plan`), for list entries written as `source=value`.
+    (`cookie:plan`), for list entries written as `source=value`. diverted: new is known to be down, and the feature's
+    users go to legacy meanwhile.
     """
-    side, reason, number = _first_that_applies(policy, key, no_key, read)
+    side, reason, number = _first_that_applies(policy, key, no_key, read, diverted=diverted)
     return Decision(
         feature=policy.name,
         side=side,
@@ -48,12 +50,14 @@ def decide(
 
 
 def _first_that_applies(
-    policy: FeaturePolicy, key: Key | None, no_key: NoKey, read: Callable[[str], bytes | None]
+    policy: FeaturePolicy, key: Key | None, no_key: NoKey, read: Callable[[str], bytes | None], *, diverted: bool
 ) -> tuple[Side, Reason, int | None]:
     if policy.killed:
         return Side.LEGACY, Reason.KILLED, None
     if policy.unknown:
         return Side.LEGACY, Reason.UNKNOWN, None
+    if diverted:
+        return Side.LEGACY, Reason.UNHEALTHY, None
     if is_listed(policy.deny, key, read):
         return Side.LEGACY, Reason.DENIED, None
     if is_listed(policy.allow, key, read):

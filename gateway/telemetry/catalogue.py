@@ -83,6 +83,20 @@ UPSTREAM_ERRORS = Definition(
     "Failures of upstreams, by what happened.",
     Owner.WORKER,
 )
+RETRIES = Definition(
+    "gateway_retries_total",
+    Kind.COUNTER,
+    ("upstream", "result"),
+    "Attempts that could be made again: made, or refused by the budget.",
+    Owner.WORKER,
+)
+FALLBACKS = Definition(
+    "gateway_fallbacks_total",
+    Kind.COUNTER,
+    ("feature", "cause"),
+    "Requests that legacy answered because new had failed.",
+    Owner.WORKER,
+)
 
 FLAG_PERCENT = Definition(
     "gateway_flag_percent",
@@ -126,6 +140,27 @@ IN_FLIGHT = Definition(
     "Requests being served now, by all live workers.",
     Owner.CONTROL,
 )
+BREAKER_OPEN = Definition(
+    "gateway_breaker_open",
+    Kind.GAUGE,
+    ("upstream",),
+    "Live workers whose breaker for the upstream is open or half-open.",
+    Owner.CONTROL,
+)
+TARGET_UP = Definition(
+    "gateway_target_up",
+    Kind.GAUGE,
+    ("upstream", "target"),
+    "1 while every live worker sends requests to the URL, 0 where one leaves it out.",
+    Owner.CONTROL,
+)
+QUEUED = Definition(
+    "gateway_upstream_queued",
+    Kind.GAUGE,
+    ("upstream",),
+    "Requests that wait for a place at an upstream with max_in_flight, in all live workers.",
+    Owner.CONTROL,
+)
 BUILD_INFO = Definition(
     "gateway_build_info",
     Kind.GAUGE,
@@ -155,7 +190,16 @@ SCRAPE_DAMAGED = Definition(
     Owner.CONTROL,
 )
 
-WORKER_METRICS = (REQUESTS, REQUEST_DURATION, ATTEMPTS, ATTEMPT_DURATION, DECISIONS, UPSTREAM_ERRORS)
+WORKER_METRICS = (
+    REQUESTS,
+    REQUEST_DURATION,
+    ATTEMPTS,
+    ATTEMPT_DURATION,
+    DECISIONS,
+    UPSTREAM_ERRORS,
+    RETRIES,
+    FALLBACKS,
+)
 CONTROL_METRICS = (
     FLAG_PERCENT,
     FLAG_ENABLED,
@@ -163,6 +207,9 @@ CONTROL_METRICS = (
     FLAG_STORE_UP,
     FLAG_LAST_SYNC,
     IN_FLIGHT,
+    BREAKER_OPEN,
+    TARGET_UP,
+    QUEUED,
     BUILD_INFO,
     WORKERS,
     CONFIG_RELOADS,

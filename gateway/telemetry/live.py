@@ -11,6 +11,7 @@ any worker still holds so, for that is what can reach new. gateway_flag_divergen
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from prometheus_client import generate_latest
@@ -33,6 +34,16 @@ class HeldFlag(NamedTuple):
         return self.basis_points if self.enabled else 0
 
 
+class HeldUpstream(NamedTuple):
+    """How a worker stands with an upstream. breaker_open: it asks it not at all, or only to try it. targets: whether it
+    sends requests to each URL.
+    """
+
+    breaker_open: bool = False
+    queued: int = 0
+    targets: Mapping[str, bool] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerReport:
     """One worker, as it answered last. up: False for one that does not answer; nothing else of it counts then.
@@ -48,6 +59,7 @@ class WorkerReport:
     flag_store_up: bool | None = None
     flag_last_sync: float | None = None
     features: Mapping[str, HeldFlag] = field(default_factory=dict)
+    upstreams: Mapping[str, HeldUpstream] = field(default_factory=dict)
 
 
 class LiveCollector(Collector):
@@ -82,6 +94,7 @@ class LiveCollector(Collector):
         yield from _store(live)
         yield from _flags(live)
         yield _in_flight(live)
+        yield from _upstreams(live)
         reloaded = CounterMetricFamily(
             catalogue.CONFIG_RELOADS.name, catalogue.CONFIG_RELOADS.help, labels=catalogue.CONFIG_RELOADS.labels
         )
@@ -127,6 +140,19 @@ def _in_flight(live: list[WorkerReport]) -> Metric:
     for (feature, side), number in sorted(total.items()):
         gauge.add_metric((feature, str(side)), number)
     return gauge
+
+
+def _upstreams(live: list[WorkerReport]) -> Iterator[Metric]:
+    opened, target_up, queued = (
+        _gauge(each) for each in (catalogue.BREAKER_OPEN, catalogue.TARGET_UP, catalogue.QUEUED)
+    )
+    for name in sorted({name for report in live for name in report.upstreams}):
+        held = [report.upstreams[name] for report in live if name in report.upstreams]
+        opened.add_metric((name,), sum(upstream.breaker_open for upstream in held))
+        queued.add_metric((name,), sum(upstream.queued for upstream in held))
+        for url in dict.fromkeys(url for upstream in held for url in upstream.targets):
+            target_up.add_metric((name, url), all(upstream.targets.get(url, True) for upstream in held))
+    yield from (opened, target_up, queued)
 
 
 def _gauge(definition: Definition) -> GaugeMetricFamily:

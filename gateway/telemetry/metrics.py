@@ -44,6 +44,8 @@ class RequestMetrics:
         self._attempts = self._counter(catalogue.ATTEMPTS)
         self._attempt_duration = self._histogram(catalogue.ATTEMPT_DURATION)
         self._decisions = self._counter(catalogue.DECISIONS)
+        self._retries = self._counter(catalogue.RETRIES)
+        self._fallbacks = self._counter(catalogue.FALLBACKS)
         self._upstream_errors = self._counter(catalogue.UPSTREAM_ERRORS)
 
         self.in_flight: dict[tuple[str, Side], int] = {}
@@ -101,6 +103,14 @@ class RequestMetrics:
         if count is None:
             count = self._count[key] = self._upstream_errors.labels(upstream, kind.value).one
         count()
+
+    def fallback(self, feature: str, cause: str) -> None:
+        """Once for each request that legacy answers for new. cause: an `UpstreamErrorKind`, or the status of new."""
+        self._fallbacks.labels(feature, cause).one()
+
+    def retry(self, upstream: str, *, made: bool) -> None:
+        """Once for each attempt that might be made again."""
+        self._retries.labels(upstream, "made" if made else "refused").one()
 
     def enter(self, feature: str, side: Side) -> None:
         """A request begins to be served; `leave` must follow with the same arguments."""

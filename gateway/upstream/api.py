@@ -35,6 +35,8 @@ class PoolLimits:
     max_idle: int = 128
     idle_seconds: float = 4.0
     """Under the usual keep-alive of application servers (5 s): we close first, and no request meets a dead one."""
+    resolve_seconds: float = 5.0
+    """Between two lookups of a target's name."""
 
 
 class DecisionChangedError(Exception):
@@ -96,12 +98,82 @@ class UpstreamResponse(Protocol):
         ...
 
 
+class UpstreamGuard(Protocol):
+    """What stands before one upstream: `guard.Guard`."""
+
+    @property
+    def is_down(self) -> bool:
+        """Whether a request would be refused now, because the upstream is known not to answer."""
+        ...
+
+    @property
+    def is_probing(self) -> bool:
+        """Whether what is let through now are the probes of a breaker that is half-open."""
+        ...
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether a request needs a place, and may have to wait for one."""
+        ...
+
+    async def take_place(self, admit: Callable[[], None]) -> None:
+        """At once, or after a wait in which `admit` is asked whether to go on waiting. Raises UpstreamError FULL and
+        DOWN, and DecisionChangedError from `admit`.
+        """
+        ...
+
+    def give_place_back(self) -> None:
+        """Once for each request that was let through, with a place or without."""
+        ...
+
+    def ask_again(self) -> None:
+        """After a kill: whoever waits and must not go there any more leaves the queue."""
+        ...
+
+    def earn_retry(self) -> None:
+        """A request is sent for the first time."""
+        ...
+
+    def may_retry(self) -> bool:
+        """Whether the budget lets a request be sent again; if so, it is paid for."""
+        ...
+
+    def enter(self) -> int:
+        """Lets a request through: its ticket, for `judge`. Raises UpstreamError DOWN."""
+        ...
+
+    def judge(self, ticket: int, success: bool | None) -> None:
+        """Once for each ticket. success: None where nothing was learnt."""
+        ...
+
+    def why_down(self) -> str | None:
+        """For people; None while requests are let through."""
+        ...
+
+
 class UpstreamClient(Protocol):
     """One upstream: its targets, pool and timeouts. Called by `proxy` only, from one event loop."""
 
     @property
     def targets(self) -> tuple[str, ...]:
         """The base URLs."""
+        ...
+
+    @property
+    def is_down(self) -> bool:
+        """Whether no target passes its health checks."""
+        ...
+
+    def states(self) -> tuple[str, ...]:
+        """How each target stands, in the order of `targets`: the values of `rules.standing.Standing`."""
+        ...
+
+    def problems(self) -> tuple[str | None, ...]:
+        """What the last health check of each target found."""
+        ...
+
+    def checked(self, place: int, problem: str | None) -> None:
+        """Told by health checks: what was found at a target, None where all was well."""
         ...
 
     @property

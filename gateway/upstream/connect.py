@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import TypeVar
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from gateway.errors import UpstreamErrorKind
 from gateway.upstream.failures import upstream_error
+from gateway.upstream.resolver import Names
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
@@ -44,22 +45,52 @@ def default_ssl_context() -> ssl.SSLContext:
 
 
 async def open_connection(
-    target: Target, make: Callable[[], P], *, context: ssl.SSLContext | None, limit: float | None, total_deadline: float
+    target: Target,
+    names: Names,
+    make: Callable[[], P],
+    *,
+    context: ssl.SSLContext | None,
+    limit: float | None,
+    total_deadline: float,
 ) -> P:
-    """Resolves the name, connects, shakes hands. `limit`: seconds for all of it. Leaves nothing open when it fails."""
+    """Resolves the name, connects to one of its addresses, shakes hands. `limit`: seconds for all of it. Leaves nothing
+    open when it fails.
+    """
     loop = asyncio.get_running_loop()
     deadline = inf if limit is None else loop.time() + limit
     when = min(deadline, total_deadline)
     try:
         async with asyncio.timeout_at(None if when == inf else when):
-            _, protocol = await loop.create_connection(
-                make, target.host, target.port, ssl=context, server_hostname=target.host if context else None
-            )
+            protocol = await _to_one_of(await names.addresses(), target, make, context, when)
     except TimeoutError as error:
         kind = UpstreamErrorKind.TOTAL_TIMEOUT if when == total_deadline < inf else UpstreamErrorKind.CONNECT_TIMEOUT
         raise upstream_error(kind, sent=False) from error
     except OSError as error:
         raise upstream_error(_kind(error, tls=target.tls), sent=False) from error
+    return protocol
+
+
+async def _to_one_of(
+    addresses: Sequence[str], target: Target, make: Callable[[], P], context: ssl.SSLContext | None, until: float
+) -> P:
+    """To the first that lets us in; each gets its part of the time, so that a dead one does not use it up."""
+    loop = asyncio.get_running_loop()
+    server_name = target.host if context else None
+    for left in range(len(addresses), 1, -1):
+        now = loop.time()
+        limit = None if until == inf else now + (until - now) / left
+        try:
+            async with asyncio.timeout_at(limit):
+                address = addresses[len(addresses) - left]
+                _, protocol = await loop.create_connection(
+                    make, address, target.port, ssl=context, server_hostname=server_name
+                )
+                return protocol
+        except OSError:  # a TimeoutError is one too
+            continue
+    _, protocol = await loop.create_connection(
+        make, addresses[-1], target.port, ssl=context, server_hostname=server_name
+    )
     return protocol
 
 

@@ -33,15 +33,29 @@ class Owner(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """Made by a pool. `name`: of the upstream. `reused`: it has been given back to its pool since it was opened."""
+    """Made by a pool. `name`: of the upstream. `reused`: it has been given back to its pool since it was opened.
+    `address`: of the upstream's end.
+    """
 
-    __slots__ = ("_drained", "_pool", "closed", "exchange", "idle_since", "name", "reused", "transport", "writable")
+    __slots__ = (
+        "_drained",
+        "_pool",
+        "address",
+        "closed",
+        "exchange",
+        "idle_since",
+        "name",
+        "reused",
+        "transport",
+        "writable",
+    )
 
     def __init__(self, pool: Owner, name: str) -> None:
         self.name = name
         self._pool = pool
         self.transport: asyncio.Transport | None = None
         self.exchange: Carried | None = None
+        self.address = ""
         self.closed = False
         self.reused = False
         self.writable = True
@@ -50,6 +64,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
+        self.address = str((transport.get_extra_info("peername") or ("",))[0]).partition("%")[0]
 
     def data_received(self, data: bytes) -> None:
         if self.exchange is None:

@@ -14,6 +14,8 @@ _TEXTS = {
     UpstreamErrorKind.MALFORMED: "The upstream's reply is not valid.",
     UpstreamErrorKind.TRUNCATED: "The upstream closed the connection inside its reply.",
     UpstreamErrorKind.POOL_TIMEOUT: "All connections to the upstream are busy.",
+    UpstreamErrorKind.FULL: "The upstream has as many requests as it may have.",
+    UpstreamErrorKind.DOWN: "The upstream is known to be down.",
 }
 
 CONNECTING = frozenset(

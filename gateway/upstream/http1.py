@@ -6,23 +6,30 @@ deadlines that one sweep looks at, so they are kept to within `SWEEP_SECONDS`; i
 
 import asyncio
 import ssl
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from math import inf
 
 from gateway.errors import UpstreamError
+from gateway.rules.blame import is_well, verdict_of
+from gateway.rules.standing import StandingLimits
 from gateway.upstream.api import OutboundRequest, PoolLimits, Timeouts, UpstreamResponse
+from gateway.upstream.balancer import Balancer
 from gateway.upstream.connect import default_ssl_context, parse_target
 from gateway.upstream.connection import Connection
 from gateway.upstream.exchange import Exchange
 from gateway.upstream.failures import CONNECTING
 from gateway.upstream.pool import Pool
 from gateway.upstream.request_head import encode_head
+from gateway.upstream.resolver import Lookup
 
 SWEEP_SECONDS = 0.05
 
 
 class Http1Client:
-    """One upstream. `targets` are its base URLs, taken in turn. `ssl_context` replaces the default for https ones."""
+    """One upstream. `targets` are its base URLs. `ssl_context` replaces the default for https ones. `standing`: when a
+    target is left out, by `clock`. `lookup` replaces the system's resolver.
+    """
 
     def __init__(
         self,
@@ -32,6 +39,9 @@ class Http1Client:
         timeouts: Timeouts | None = None,
         limits: PoolLimits | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        standing: StandingLimits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        lookup: Lookup | None = None,
     ) -> None:
         parsed = [parse_target(url) for url in targets]
         if not parsed:
@@ -41,18 +51,35 @@ class Http1Client:
         self._timeouts = timeouts or Timeouts()
         limits = limits or PoolLimits()
         self.name = name
-        self._pools = [Pool(target, limits, ssl_context if target.tls else None, name=name) for target in parsed]
-        self._turn = 0
+        self._pools = [
+            Pool(target, limits, ssl_context if target.tls else None, name=name, lookup=lookup) for target in parsed
+        ]
+        self._several = len(parsed) > 1
+        urls = [target.url for target in parsed]
+        self._balancer = Balancer(name, urls, standing or StandingLimits(), load=self._load, clock=clock)
         self._sweeping = False
 
     @property
     def targets(self) -> tuple[str, ...]:
-        return tuple(pool.target.url for pool in self._pools)
+        return self._balancer.urls
+
+    @property
+    def is_down(self) -> bool:
+        return self._balancer.is_down
+
+    def states(self) -> tuple[str, ...]:
+        return self._balancer.states()
+
+    def problems(self) -> tuple[str | None, ...]:
+        return tuple(self._balancer.problems)
+
+    def checked(self, place: int, problem: str | None) -> None:
+        self._balancer.checked(place, problem)
 
     @property
     def in_flight(self) -> int:
         """Requests that hold a connection, open one or wait for one."""
-        return sum(len(pool.busy) + pool.opening + pool.waiting for pool in self._pools)
+        return sum(pool.load for pool in self._pools)
 
     @property
     def idle(self) -> int:
@@ -64,8 +91,10 @@ class Http1Client:
         now = loop.time()
         total = self._timeouts.total
         total_deadline = inf if total is None else now + total
-        pool = self._next_pool()
-        connection = pool.take(now) or await self._acquire(pool, total_deadline)
+        place = self._balancer.pick() if self._several else 0
+        connection = self._pools[place].take(now)
+        if connection is None:
+            place, connection = await self._acquire(place, total_deadline)
         if request.admit is not None:
             _admit(request, connection)
         exchange = Exchange(
@@ -78,42 +107,43 @@ class Http1Client:
         try:
             exchange.start(head, request)
             await exchange.wait_for_head()
-        except BaseException:
+        except BaseException as error:
             await exchange.aclose()
+            if isinstance(error, UpstreamError) and verdict_of(error, answered=False) is False:
+                self._balancer.failed(place)
             raise
+        if self._several:
+            (self._balancer.succeeded if is_well(exchange.status) else self._balancer.failed)(place)
         return exchange
 
     async def aclose(self) -> None:
         for pool in self._pools:
             pool.close()
 
-    def _next_pool(self) -> Pool:
-        pools = self._pools
-        if len(pools) == 1:
-            return pools[0]
-        self._turn = (self._turn + 1) % len(pools)
-        return pools[self._turn]
+    def _load(self, place: int) -> int:
+        return self._pools[place].load
 
-    async def _acquire(self, chosen: Pool, total_deadline: float) -> Connection:
+    async def _acquire(self, chosen: int, total_deadline: float) -> tuple[int, Connection]:
         """A connection to the chosen target or, if none can be opened there, to the first other one that lets us in."""
         self._start_sweep()
         error: UpstreamError | None = None
-        for pool in self._from(chosen):
+        for place in self._from(chosen):
             try:
-                return await pool.acquire(limit=self._timeouts.connect, total_deadline=total_deadline)
+                limit = self._timeouts.connect
+                return place, await self._pools[place].acquire(limit=limit, total_deadline=total_deadline)
             except UpstreamError as failure:
                 if failure.kind not in CONNECTING:
                     raise
+                self._balancer.failed(place)
                 error = failure
         if error is None:
             raise AssertionError("no targets")
         raise error
 
-    def _from(self, chosen: Pool) -> Iterator[Pool]:
-        """All targets in turn, beginning with the chosen one; those without a free place last."""
-        start = self._pools.index(chosen)
-        turn = self._pools[start:] + self._pools[:start]
-        return iter(sorted(turn, key=lambda pool: pool.is_full and not pool.idle))
+    def _from(self, chosen: int) -> list[int]:
+        """All targets, beginning with the chosen one; those without a free place last."""
+        pools = self._pools
+        return sorted(self._balancer.after(chosen), key=lambda place: pools[place].is_full and not pools[place].idle)
 
     def _start_sweep(self) -> None:
         if not self._sweeping:

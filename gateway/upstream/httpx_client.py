@@ -19,17 +19,23 @@ What it does differently, because httpx (httpcore, h11, h2) does:
 | octets beyond ASCII in a target | as given | ValueError |
 | names of methods | as given | in upper case |
 | `aclose` with replies in use | idle connections close now | they close with the last reply in use |
+| names | looked up every few seconds; connections to old addresses end | looked up for each new connection |
 | HTTP/2 | no | over TLS by ALPN; a stream that is reset is CLOSED or TRUNCATED |
 """
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import httpx
 
 from gateway.errors import UpstreamError, UpstreamErrorKind
+from gateway.rules.blame import is_well, verdict_of
+from gateway.rules.standing import StandingLimits
 from gateway.upstream.api import Headers, OutboundRequest, PoolLimits, Timeouts, UpstreamResponse
+from gateway.upstream.balancer import Balancer
 from gateway.upstream.connect import parse_target
 from gateway.upstream.failures import CONNECTING
 from gateway.upstream.httpx_attempt import Attempt
@@ -40,7 +46,8 @@ from gateway.upstream.request_head import checked_head, framing
 
 
 class HttpxClient:
-    """One upstream. `targets` are its base URLs, taken in turn, each with a transport of its own.
+    """One upstream. `targets` are its base URLs, each with a transport of its own. `standing`: when one is left out,
+    by `clock`.
 
     make_transport: called once for each target; by default an `httpx.AsyncHTTPTransport` with `limits`, no retries,
     HTTP/2 where the target offers it (`http2`), and `ssl_context` or verification by the system's certificates.
@@ -55,6 +62,8 @@ class HttpxClient:
         limits: PoolLimits | None = None,
         ssl_context: ssl.SSLContext | None = None,
         http2: bool = True,
+        standing: StandingLimits | None = None,
+        clock: Callable[[], float] = time.monotonic,
         make_transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
     ) -> None:
         self.name = name
@@ -69,9 +78,24 @@ class HttpxClient:
 
         self._timeouts = timeouts or Timeouts()
         self._transports = [(httpx.URL(url), (make_transport or make)()) for url in self.targets]
-        self._turn = 0
+        self._busy = [0 for _ in self.targets]
+        limits_of_standing = standing or StandingLimits()
+        self._balancer = Balancer(name, self.targets, limits_of_standing, load=self._busy.__getitem__, clock=clock)
         self._closing = False
         self.in_flight = 0
+
+    @property
+    def is_down(self) -> bool:
+        return self._balancer.is_down
+
+    def states(self) -> tuple[str, ...]:
+        return self._balancer.states()
+
+    def problems(self) -> tuple[str | None, ...]:
+        return tuple(self._balancer.problems)
+
+    def checked(self, place: int, problem: str | None) -> None:
+        self._balancer.checked(place, problem)
 
     @property
     def idle(self) -> int:
@@ -96,6 +120,10 @@ class HttpxClient:
         if not self.in_flight:
             await self._close_transports()
 
+    async def _closed(self, place: int) -> None:
+        self._busy[place] -= 1
+        await self._leave()
+
     async def _leave(self) -> None:
         self.in_flight -= 1
         if self._closing and not self.in_flight:
@@ -105,19 +133,16 @@ class HttpxClient:
         for _, transport in self._transports:
             await transport.aclose()
 
-    def _in_turn(self) -> Iterator[tuple[httpx.URL, httpx.AsyncBaseTransport]]:
-        self._turn = (self._turn + 1) % len(self._transports)
-        return iter(self._transports[self._turn :] + self._transports[: self._turn])
-
     async def _send_to_one(self, request: OutboundRequest, headers: Headers, total: float | None) -> UpstreamResponse:
-        """To the first target, in turn, that takes a connection."""
+        """To the first target, in the balancer's order, that takes a connection."""
         failure: UpstreamError | None = None
-        for url, transport in self._in_turn():
+        for place in self._balancer.after(self._balancer.pick()):
+            url, transport = self._transports[place]
             traced = isinstance(transport, httpx.AsyncHTTPTransport)
             attempt = Attempt(request, self._timeouts.first_byte, traced=traced)
             outbound = self._request(url, request, headers, attempt)
             try:
-                return await self._attempt(transport, outbound, attempt, total)
+                return await self._counted(place, self._attempt(place, transport, outbound, attempt, total))
             except UpstreamError as error:
                 if error.kind not in CONNECTING:
                     raise
@@ -125,6 +150,20 @@ class HttpxClient:
         if failure is None:
             raise AssertionError("no targets")
         raise failure
+
+    async def _counted(self, place: int, attempt: Awaitable[UpstreamResponse]) -> UpstreamResponse:
+        """What becomes of one attempt is noted for its target."""
+        balancer = self._balancer
+        self._busy[place] += 1
+        try:
+            response = await attempt
+        except BaseException as error:
+            self._busy[place] -= 1
+            if isinstance(error, UpstreamError) and verdict_of(error, answered=False) is False:
+                balancer.failed(place)
+            raise
+        (balancer.succeeded if is_well(response.status) else balancer.failed)(place)
+        return response
 
     def _request(self, url: httpx.URL, request: OutboundRequest, headers: Headers, attempt: Attempt) -> httpx.Request:
         limits = self._timeouts
@@ -134,7 +173,12 @@ class HttpxClient:
         return httpx.Request(method, url, headers=headers, stream=attempt.body, extensions=extensions)
 
     async def _attempt(
-        self, transport: httpx.AsyncBaseTransport, request: httpx.Request, attempt: Attempt, total: float | None
+        self,
+        place: int,
+        transport: httpx.AsyncBaseTransport,
+        request: httpx.Request,
+        attempt: Attempt,
+        total: float | None,
     ) -> UpstreamResponse:
         if not attempt.traced:
             attempt.admit()
@@ -156,12 +200,16 @@ class HttpxClient:
         finally:
             await attempt.body.aclose()
         request.extensions["timeout"]["read"] = self._timeouts.idle
-        return await self._reply(response, attempt, total)
+        return await self._reply(place, response, attempt, total)
 
-    async def _reply(self, response: httpx.Response, attempt: Attempt, total: float | None) -> UpstreamResponse:
+    async def _reply(
+        self, place: int, response: httpx.Response, attempt: Attempt, total: float | None
+    ) -> UpstreamResponse:
         try:
             attempt.watch(response)
-            return HttpxReply(response, total_deadline=total, reused=attempt.reused, on_closed=self._leave)
+            return HttpxReply(
+                response, total_deadline=total, reused=attempt.reused, on_closed=partial(self._closed, place)
+            )
         except BaseException as error:
             await response.aclose()
             if not isinstance(error, MalformedReplyError):

@@ -19,6 +19,7 @@ from gateway.upstream.api import PoolLimits
 from gateway.upstream.connect import Target, open_connection
 from gateway.upstream.connection import Connection
 from gateway.upstream.failures import upstream_error
+from gateway.upstream.resolver import Lookup, Names
 
 TRUSTED_SECONDS = 0.01
 """After so long on the stack, a connection is asked whether it is still silent before it is used."""
@@ -29,10 +30,19 @@ class Pool:
     `Connection.release` or `Connection.abort`.
     """
 
-    __slots__ = ("_context", "_limits", "_name", "_waiters", "busy", "closing", "idle", "opening", "target")
+    __slots__ = ("_context", "_limits", "_name", "_names", "_waiters", "busy", "closing", "idle", "opening", "target")
 
-    def __init__(self, target: Target, limits: PoolLimits, context: ssl.SSLContext | None, *, name: str) -> None:
+    def __init__(
+        self,
+        target: Target,
+        limits: PoolLimits,
+        context: ssl.SSLContext | None,
+        *,
+        name: str,
+        lookup: Lookup | None = None,
+    ) -> None:
         self.target = target
+        self._names = Names(target.host, target.port, refresh_seconds=limits.resolve_seconds, lookup=lookup)
         self._name = name
         self.idle: list[Connection] = []
         self.busy: set[Connection] = set()
@@ -45,6 +55,11 @@ class Pool:
     @property
     def size(self) -> int:
         return len(self.idle) + len(self.busy) + self.opening
+
+    @property
+    def load(self) -> int:
+        """Requests that hold a connection, open one or wait for one."""
+        return len(self.busy) + self.opening + len(self._waiters)
 
     @property
     def waiting(self) -> int:
@@ -85,7 +100,12 @@ class Pool:
         """In a place that is already counted in `opening`."""
         try:
             connection = await open_connection(
-                self.target, self._make, context=self._context, limit=limit, total_deadline=total_deadline
+                self.target,
+                self._names,
+                self._make,
+                context=self._context,
+                limit=limit,
+                total_deadline=total_deadline,
             )
         except BaseException:
             self.opening -= 1
@@ -149,6 +169,9 @@ class Pool:
     def release(self, connection: Connection) -> None:
         """Takes a connection back that is fit for another request."""
         connection.reused = True
+        if self._names.is_gone(connection.address):
+            connection.abort()
+            return
         if self._waiters:
             waiter = self._next_waiter()
             if waiter is not None:
@@ -170,10 +193,15 @@ class Pool:
         self._grant()
 
     def sweep(self, now: float) -> None:
-        """Closes what has been idle for too long, and lets busy ones look at their deadlines."""
+        """Closes what has been idle for too long or leads to an address that is gone, and lets busy ones look at their
+        deadlines.
+        """
+        self._names.keep_fresh(now)
         oldest = now - self._limits.idle_seconds
         while self.idle and self.idle[0].idle_since <= oldest:
             self.idle[0].abort()
+        for connection in [each for each in self.idle if self._names.is_gone(each.address)]:
+            connection.abort()
         for connection in tuple(self.busy):
             if connection.exchange is not None:
                 connection.exchange.check_deadlines(now)
@@ -181,6 +209,7 @@ class Pool:
     def close(self) -> None:
         """Closes idle connections now; busy ones when they are given back."""
         self.closing = True
+        self._names.close()
         for connection in tuple(self.idle):
             connection.abort()
 

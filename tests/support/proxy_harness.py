@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import logging
 import socket
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -25,6 +26,7 @@ from gateway.proxy import Proxy
 from gateway.recorder import Recorder
 from gateway.rules.plan import compile_plan
 from gateway.rules.policy import resolve
+from gateway.tasks import Tasks
 from gateway.telemetry.metrics import RequestMetrics
 from gateway.upstream.registry import Upstreams
 from tests.support.scripted_upstream import LOOPS, PATIENCE, eventually
@@ -193,7 +195,8 @@ class Gateway:
     def __init__(self, text):
         loaded = load(text)
         assert not loaded.faults, loaded.faults
-        self.upstreams = Upstreams()
+        self._clock = time.monotonic
+        self.upstreams = Upstreams(self._now)
         self.upstreams.apply(loaded.routes.upstreams)
         self.plan = compile_plan(loaded.routes, loaded.sha256)
         self.policies = resolve(routes=loaded.routes, environment={}, known=None, store_configured=False)
@@ -207,6 +210,18 @@ class Gateway:
     @property
     def clients(self):
         return self.upstreams.clients
+
+    @property
+    def guards(self):
+        return self.upstreams.guards
+
+    def _now(self):
+        return self._clock()
+
+    def use_clock(self, clock):
+        """What breakers and caps take for the time from now on."""
+        self._clock = clock
+        return clock
 
     def change(self, feature="auth", **values):
         self.policies = {**self.policies, feature: dataclasses.replace(self.policies[feature], **values)}
@@ -250,6 +265,16 @@ class Gateway:
         """By (upstream, kind)."""
         return self._samples("gateway_upstream_errors_total", "upstream", "kind")
 
+    @property
+    def fallbacks(self):
+        """By (feature, cause)."""
+        return self._samples("gateway_fallbacks_total", "feature", "cause")
+
+    @property
+    def retries(self):
+        """By (upstream, result)."""
+        return self._samples("gateway_retries_total", "upstream", "result")
+
     async def until_counted(self, **requests):
         """Until as many requests have ended as the test has made."""
         await eventually(lambda: sum(self.requests.values()) == requests.get("total", 1))
@@ -273,11 +298,15 @@ async def gateway(text, server="edge", *, noise=()):
         logger.addHandler(gw.noise)
     before, recorder.log = recorder.log, gw.logged
     gw.server = await _start(gw.proxy, listener, server)
+    tasks = Tasks()
+    gw.upstreams.run_checks(tasks)
     try:
         async with asyncio.timeout(PATIENCE * 3):
             yield gw
         await eventually(lambda: not gw.busy)
+        assert not tasks.failed.is_set()
     finally:
+        await tasks.stop()
         await _stop(gw.server, listener)
         for client in gw.clients.values():
             await client.aclose()

@@ -185,9 +185,9 @@ async def settle():
 
 
 @contextlib.asynccontextmanager
-async def serving(script, *, ssl=None):
+async def serving(script, *, ssl=None, host="127.0.0.1", port=0):
     upstream = Upstream(script, scheme="https" if ssl else "http")
-    server = await asyncio.start_server(upstream.connected, "127.0.0.1", 0, ssl=ssl)
+    server = await asyncio.start_server(upstream.connected, host, port, ssl=ssl)
     upstream.port = server.sockets[0].getsockname()[1]
     try:
         async with asyncio.timeout(PATIENCE * 3):

@@ -185,3 +185,84 @@ def test_what_works_but_is_probably_not_meant_is_a_warning():
 def test_one_upstream_with_other_paths_for_each_side_is_no_warning():
     more = '  - {path: "/b", upstream: b}\n'
     assert warnings(f="legacy: a, new: a, rewrite: {new: {from: /f, to: /v2}}", more=more) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (
+            "breaker: {enabled: false, probes: 1}",
+            "upstreams.a.breaker: is off, so its other keys say nothing; keep enabled: false alone",
+        ),
+        (
+            "breaker: {open_seconds: 90}",
+            "upstreams.a.breaker.open_seconds: stays open for 90 s at first and 60 s at most; raise max_open_seconds",
+        ),
+        (
+            "breaker: {max_open_seconds: 2}",
+            "upstreams.a.breaker.max_open_seconds: stays open for 5 s at first and 2 s at most; raise max_open_seconds",
+        ),
+    ],
+)
+def test_what_keys_of_an_upstream_mean_to_each_other(keys, words):
+    (fault,) = faults(a=f'url: "http://h:1", {keys}')
+    assert fault.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("ejection: {max_seconds: 2}", "upstreams.a.ejection.max_seconds: leaves a URL out for 5 s at first and 2 s at most; raise max_seconds"),
+        ("health: {path: healthz}", "upstreams.a.health.path: "),
+        ("health: {interval_seconds: 1}", "upstreams.a.health.path: required key is missing"),
+    ],
+)  # fmt: skip
+def test_what_leaves_targets_out_makes_sense(keys, words):
+    (fault,) = faults(a=f'urls: ["http://h:1", "http://h:3"], {keys}')
+    assert fault.startswith(words), fault
+
+
+def test_what_leaves_a_url_out_says_nothing_where_there_is_one():
+    (warning,) = warnings(a='url: "http://h:1", ejection: {seconds: 2}')
+    assert warning.endswith("upstreams.a.ejection: does nothing: the only URL is never left out")
+    assert warnings(a='urls: ["http://h:1", "http://h:3"], ejection: {seconds: 2}') == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("fallback_on: [404]", "features.f.fallback_on: says nothing without fallback; add fallback: legacy"),
+        ("fallback_max_in_flight: 3", "features.f.fallback_max_in_flight: says nothing without fallback"),
+        ("fallback: legacy, reversible: false", "features.f.fallback: legacy cannot read what new has written"),
+        ("fallback: legacy, on_unhealthy: fail", "features.f.fallback: legacy would answer after all"),
+        ("on_unhealthy: legacy, reversible: false", "features.f.on_unhealthy: legacy cannot read what new has written"),
+        ("fallback: new", "features.f.fallback: "),
+        ("fallback: legacy, fallback_on: [418]", "features.f.fallback_on[0]: "),
+    ],
+)
+def test_ways_back_that_contradict_each_other_are_faults(keys, words):
+    (fault,) = faults(f=f"legacy: a, new: b, {keys}")
+    assert fault.startswith(words), fault
+
+
+def test_idempotent_requests_fall_back_only_where_something_does():
+    (fault,) = faults(r='path: "/f", feature: f, fallback_idempotent: true')
+    assert fault.startswith(
+        'routes[1].fallback_idempotent: says nothing: feature "f" has no fallback; add fallback: legacy'
+    )
+    (fault,) = faults(r='path: "/f", feature: f', more='  - {path: "/b", upstream: b, fallback_idempotent: true}\n')
+    assert fault.startswith("routes[2].fallback_idempotent: says nothing on a route with an upstream")
+    assert faults(f="legacy: a, new: b, fallback: legacy", r='path: "/f", feature: f, fallback_idempotent: true') == []
+
+
+@pytest.mark.parametrize("key", ["queue: 3", "queue_timeout_seconds: 2"])
+def test_a_queue_needs_a_cap(key):
+    (fault,) = faults(a=f'url: "http://h:1", {key}')
+    assert fault == f"upstreams.a.{key.split(':')[0]}: says nothing without max_in_flight; add max_in_flight"
+    assert faults(a=f'url: "http://h:1", max_in_flight: 5, {key}') == []
+
+
+def test_a_cap_that_is_never_reached_is_told():
+    (warning,) = warnings(a='urls: ["http://h:1", "http://h:3"], max_in_flight: 11, max_connections: 5')
+    assert "upstreams.a.max_in_flight: is never reached: max_connections let 10 requests through" in warning
+    assert warnings(a='urls: ["http://h:1", "http://h:3"], max_in_flight: 10, max_connections: 5') == []

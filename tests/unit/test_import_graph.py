@@ -15,7 +15,7 @@ ROWS = (
     ("cli", "__main__"),
     ("serve", "edge", "accept"),
     ("worker", "control"),
-    ("proxy", "client", "body", "recorder", "outbound", "reply", "websocket*"),
+    ("proxy", "attempts", "client", "body", "recorder", "outbound", "reply", "websocket*"),
     (
         "reload",
         "admin",
@@ -48,7 +48,8 @@ MAY_IMPORT_UP = {
 
 PURE = {
     "base64", "binascii", "bisect", "collections", "collections.abc", "dataclasses", "decimal", "difflib", "enum",
-    "functools", "ipaddress", "itertools", "math", "re", "string", "typing", "urllib.parse", "orjson", "xxhash",
+    "functools", "ipaddress", "itertools", "math", "re", "string", "types", "typing",
+    "urllib.parse", "orjson", "xxhash",
 }  # fmt: skip
 """All that rules may use from outside: no I/O, no clock, no randomness, no web framework."""
 

@@ -12,7 +12,7 @@ from gateway.errors import UpstreamErrorKind
 from gateway.model import Cohort, Outcome, Reason, Side
 from gateway.telemetry import catalogue
 from gateway.telemetry.catalogue import CONTROL_METRICS, METRICS, WORKER_METRICS, Kind
-from gateway.telemetry.live import HeldFlag, LiveCollector, WorkerReport
+from gateway.telemetry.live import HeldFlag, HeldUpstream, LiveCollector, WorkerReport
 from gateway.telemetry.metrics import RequestMetrics
 
 ROOT = Path(__file__).parents[2]
@@ -104,7 +104,13 @@ def test_workers_export_exactly_the_metrics_of_the_catalogue():
 def test_control_exports_exactly_the_metrics_of_the_catalogue_with_their_labels():
     collector = LiveCollector("1")
     report = WorkerReport(
-        "w0", 1, up=True, in_flight={("a", "new"): 1}, flag_store_up=True, features={"a": HeldFlag(1, enabled=True)}
+        "w0",
+        1,
+        up=True,
+        in_flight={("a", "new"): 1},
+        flag_store_up=True,
+        features={"a": HeldFlag(1, enabled=True)},
+        upstreams={"b": HeldUpstream(targets={"http://h:1": True})},
     )
     collector.update([report], reloads={"accepted": 1})
     exported = {

@@ -25,6 +25,7 @@ SECTIONS = {
     "WebSockets": "WebSocket",
     "Log": "Log",
 }
+PARTS = {"breaker": "Breaker", "ejection": "Ejection", "health": "Health"}
 CELLS = re.compile(r"(?<!\\)\|")
 
 
@@ -49,6 +50,7 @@ def documented():
             if len(cells) == 6 and cells[0].startswith("`"):
                 key = cells[0].strip("`")
                 model = SECTIONS.get(title)
+                model = PARTS.get(key.partition(".")[0], model) if "." in key else model
                 if key.startswith("rewrite."):
                     model = "SideRewrites" if key in ("rewrite.legacy", "rewrite.new") else "Rewrite"
                 found[model, key.rpartition(".")[2]] = cells

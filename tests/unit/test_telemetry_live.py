@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.telemetry.live import HeldFlag, LiveCollector, WorkerReport
+from gateway.telemetry.live import HeldFlag, HeldUpstream, LiveCollector, WorkerReport
 
 
 def report(slot="w0", *, up=True, **fields):
@@ -73,3 +73,12 @@ def test_reloads_are_a_counter_by_result_and_the_build_says_what_runs():
     assert found["gateway_config_reloads_total", ("result", "refused")] == 1
     assert found["gateway_scrape_damaged_files",] == 2
     assert any(name == "gateway_build_info" and ("version", "1.2.3") in labels for name, *labels in found)
+
+
+def test_a_breaker_counts_the_workers_and_a_target_is_up_where_it_is_for_all():
+    collector = LiveCollector("1")
+    held = [HeldUpstream(breaker_open=True, targets={"u": True}), HeldUpstream(targets={"u": False})]
+    collector.update([WorkerReport(f"w{n}", n, up=True, upstreams={"new": each}) for n, each in enumerate(held)])
+    text = collector.text().decode()
+    assert 'gateway_breaker_open{upstream="new"} 1.0' in text
+    assert 'gateway_target_up{target="u",upstream="new"} 0.0' in text

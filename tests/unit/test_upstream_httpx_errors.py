@@ -104,10 +104,15 @@ def test_inside_a_body_the_kinds_are_those_of_a_body(raised, kind):
 def test_only_failures_to_connect_are_tried_on_another_target():
     ok = {"return_value": httpx.Response(200, stream=httpx.ByteStream(b"ok"))}
     both = ("http://a", "http://b")
-    for raised in (httpx.ConnectError("x"), httpx.ConnectTimeout("x")):
+    for raised in [httpx.ConnectError("x"), httpx.ConnectTimeout("x")] * 10:  # whichever target is drawn
         assert send({"http://a": ok, "http://b": {"side_effect": raised}}, targets=both) == (200, b"ok")
+
+    def send_often():
+        for _ in range(60):
+            send({"http://a": ok, "http://b": {"side_effect": httpx.ReadError("x")}}, targets=both)
+
     with pytest.raises(UpstreamError):
-        send({"http://a": ok, "http://b": {"side_effect": httpx.ReadError("x")}}, targets=both)
+        send_often()
 
 
 class Recording(httpx.AsyncBaseTransport):

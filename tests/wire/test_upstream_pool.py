@@ -407,12 +407,13 @@ async def test_a_name_that_does_not_resolve(kind):
 
 
 @applies(*BOTH)
-async def test_targets_take_turns(kind):
+async def test_targets_share_the_requests(kind):
     async with serving(answer_all) as one, serving(answer_all) as two, connected(kind, one.url, two.url) as client:
         assert client.targets == (one.url, two.url)
-        for _ in range(6):
+        for _ in range(100):
             await fetch(client)
-        assert (len(one.requests), len(two.requests)) == (3, 3)
+        assert min(len(one.requests), len(two.requests)) > 20
+        assert len(one.requests) + len(two.requests) == 100
         assert (len(one.peers), len(two.peers)) == (1, 1)
 
 
@@ -446,13 +447,15 @@ async def test_a_target_without_a_free_connection_is_passed_over(kind):
         serving(answer_all) as free,
         connected(kind, busy.url, free.url, limits=limits) as client,
     ):
-        await fetch(client)
-        first = asyncio.create_task(fetch(client))
-        await eventually(lambda: held.arrived == 1)
+        first = []
+        while not held.arrived:
+            first.append(asyncio.create_task(fetch(client)))
+            asked = len(first)
+            await eventually(lambda asked=asked: held.arrived + len(free.requests) == asked)
         for _ in range(4):
             assert await fetch(client) == (200, b"ok")
         held.release()
-        await first
+        await asyncio.gather(*first)
 
 
 @applies(*BOTH)
