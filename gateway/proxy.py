@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from gateway.body import RequestBody
 from gateway.client import ClientSide
+from gateway.config.schema import Limits
 from gateway.errors import GatewayError, InternalError, NoUpstreamError, UpstreamError, UpstreamErrorKind
 from gateway.exchange import Exchange, client_left
 from gateway.model import Decision, Outcome, Reason, Side
@@ -24,6 +25,7 @@ from gateway.rules.assign import choose_side, find_target
 from gateway.rules.keys import Key, KeySource
 from gateway.rules.plan import Plan
 from gateway.rules.policy import FeaturePolicy
+from gateway.rules.request_head import HeadLimits
 from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamClient, UpstreamResponse
 
 Scope = MutableMapping[str, Any]
@@ -52,6 +54,7 @@ class Proxy:
         self.held = held
         self.recorder = recorder
         self.streams: set[Exchange] = set()
+        self._running = 0
         self._random = random.Random(secrets.randbits(256))  # noqa: S311 - ids to find log lines by, not secrets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,22 +66,47 @@ class Proxy:
         else:
             await _lifespan(receive, send)
 
+    # -- what the edge asks and tells
+
+    @property
+    def limits(self) -> Limits:
+        """Those in force."""
+        return self.held.plan.limits
+
+    @property
+    def head_limits(self) -> HeadLimits:
+        """Those of them that bound a head."""
+        return self.held.plan.head_limits
+
+    def trusts(self, address: str) -> bool:
+        """Whether an address is a trusted proxy's."""
+        return headers.is_trusted(address, self.held.plan.trusted)
+
+    def refused(self, error: GatewayError, *, request_id: bytes, method: bytes, path: bytes, seconds: float) -> None:
+        """What the edge answered by itself."""
+        self.recorder.refused(
+            error, request_id=request_id, method=method, path=path, seconds=seconds, policy=self.held.plan.log
+        )
+
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = self._receive(scope)
         client = ClientSide(exchange, scope, receive, send)
         try:
+            self._running += 1
             await self.serve(exchange, client)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the one place where failures are answered
             await self._fail(exchange, client, error)
         finally:
+            self._running -= 1
             client.close()
             self._settle(exchange)
 
     async def serve(self, exchange: Exchange, client: ClientSide) -> None:
         """The life of a request that goes well, and of one that is tried again."""
+        self._check_load(exchange)
         self._match(exchange)
         self._decide(exchange)
-        body = await self._admit(client)
+        body = await self._admit(exchange, client)
         response = None
         while response is None:
             request = self._prepare(exchange, body)
@@ -113,6 +141,10 @@ class Proxy:
             client_ip=headers.client_address(peer, fields, plan.trusted) if trusted else peer,
             request_id=trace.request_id(named.get(b"x-request-id"), self._random.getrandbits(128)),
         )
+
+    def _check_load(self, exchange: Exchange) -> None:
+        if self._running > exchange.plan.limits.max_requests_in_flight:
+            raise NoUpstreamError("there are too many requests in flight")
 
     def _match(self, exchange: Exchange) -> None:
         exchange.target = find_target(
@@ -159,8 +191,9 @@ class Proxy:
 
     # -- admit
 
-    async def _admit(self, client: ClientSide) -> RequestBody:
-        return await client.body()
+    async def _admit(self, exchange: Exchange, client: ClientSide) -> RequestBody:
+        assert exchange.target is not None  # noqa: S101 - _match has set it
+        return await client.body(limit=exchange.target.max_body_bytes)
 
     # -- prepare
 
@@ -264,7 +297,7 @@ class Proxy:
     def _error_of(self, exchange: Exchange, fault: BaseException) -> GatewayError:
         """What a failure means to the client. Raises a cancellation that is none of ours: the server's own."""
         if isinstance(fault, asyncio.CancelledError):
-            if not (exchange.gone or exchange.cut):
+            if not (exchange.gone or exchange.cut or exchange.refusal):
                 raise fault
             if exchange.task is not None:
                 exchange.task.uncancel()
@@ -272,6 +305,8 @@ class Proxy:
             self.recorder.fault(exchange, fault)
         if exchange.gone:
             return client_left()
+        if exchange.refusal is not None:
+            return exchange.refusal
         if exchange.cut:
             return NoUpstreamError("the gateway ended this request; it may be sent again")
         return fault if isinstance(fault, GatewayError) else InternalError("the gateway failed; its log has the id")

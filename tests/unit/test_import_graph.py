@@ -39,7 +39,7 @@ ROWS = (
 """What people type first. A package stands for all that is in it, unless a module of it is named on its own."""
 
 MAY_IMPORT_UP = {
-    "worker": {"edge", "accept"},  # the composition root makes the server that it runs
+    "worker": {"edge.server", "accept"},  # the composition root makes the server that it runs
 }
 """Exceptions, each with its reason."""
 

@@ -17,7 +17,14 @@ from gateway.percent import parse_percent
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs" / "routes-reference.md").read_text()
-SECTIONS = {"The file": "RoutesFile", "Upstreams": "Upstream", "Features": "Feature", "Routes": "Route", "Log": "Log"}
+SECTIONS = {
+    "The file": "RoutesFile",
+    "Upstreams": "Upstream",
+    "Features": "Feature",
+    "Routes": "Route",
+    "Log": "Log",
+    "Limits": "Limits",
+}
 CELLS = re.compile(r"(?<!\\)\|")
 
 
