@@ -15,7 +15,7 @@ from gateway.rules.tokens import TOKEN, are_lines, field_name
 Fields = list[tuple[bytes, bytes]]
 
 _LINE = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % TOKEN)
-_OTHER_VERSION = re.compile(rb"[!-~]+ [!-~]+ HTTP/[0-9](?:\.[0-9])?")
+_OTHER_VERSION = re.compile(rb"%b [!-~]+ HTTP/[02-9](?:\.[0-9])?" % TOKEN)
 _BROKEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
 _SPECIAL = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade"))
 _EMPTY: tuple[bytes, ...] = ()
