@@ -44,7 +44,7 @@ def _is_host(host: bytes) -> bool:
     name, port = found.groups()
     if port and not 0 < int(port) < 65_536:
         return False
-    return name[:1] != b"[" or _is_ipv6(name[1:-1])
+    return len(name) < 256 and (name[:1] != b"[" or _is_ipv6(name[1:-1]))
 
 
 def _is_ipv6(text: bytes) -> bool:
