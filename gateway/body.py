@@ -12,19 +12,29 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 class RequestBody:
     """One request's body: `whole` where it is `complete` (it can be replayed then), otherwise `stream`.
 
-    Raises ClientError 400 or 501 for a framing that cannot be passed on. on_read: called when nothing more will be
-    taken from the client, so that somebody can listen for its leaving.
+    Raises ClientError 400 or 501 for a framing that cannot be passed on, and 413 for more bytes than `limit`: at once
+    where the length is declared, else as they arrive. on_read: called when nothing more will be taken from the client,
+    so that somebody can listen for its leaving.
     """
 
-    __slots__ = ("_first", "_on_read", "_receive", "asked", "complete", "content_length", "whole")
+    __slots__ = ("_first", "_on_read", "_receive", "_room", "asked", "complete", "content_length", "whole")
 
     def __init__(
-        self, named: Mapping[bytes, bytes], http_version: str, receive: Receive, on_read: Callable[[], None]
+        self,
+        named: Mapping[bytes, bytes],
+        http_version: str,
+        receive: Receive,
+        on_read: Callable[[], None],
+        *,
+        limit: int,
     ) -> None:
         self._receive = receive
         self._on_read = on_read
         self._first = b""
         self.content_length = _declared_length(named)
+        self._room = limit
+        if self.content_length is not None and self.content_length > limit:
+            raise too_large()
         self.whole: bytes | None = None
         self.asked = False
         framed = bool(self.content_length) or _is_chunked(named)
@@ -78,7 +88,15 @@ class RequestBody:
         message = await self._receive()
         if message["type"] == "http.disconnect":
             raise client_left()
+        self._room -= len(message.get("body", b""))
+        if self._room < 0:
+            raise too_large()
         return message
+
+
+def too_large() -> ClientError:
+    """413."""
+    return ClientError(413, "Content too large", "the request's body is larger than this route allows")
 
 
 def _declared_length(named: Mapping[bytes, bytes]) -> int | None:

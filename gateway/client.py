@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
 from gateway.body import RequestBody
+from gateway.errors import GatewayError
 from gateway.exchange import Exchange, client_left
 from gateway.rules.headers import Fields
 
@@ -22,6 +23,10 @@ class Listener(Protocol):
 
     def cut_short(self) -> None:
         """The server ends, and what is left with it."""
+        ...
+
+    def refuse(self, error: GatewayError) -> None:
+        """The rest of the request is not one, or does not come."""
         ...
 
 
@@ -63,14 +68,14 @@ class ClientSide:
         if self._edge is not None:
             self._edge.listener = exchange
 
-    async def body(self) -> RequestBody:
-        """The request's body, with what has arrived of it. Raises ClientError: 499 when the client has left, 400 or
-        501 for a framing that cannot be served.
+    async def body(self, *, limit: int) -> RequestBody:
+        """The request's body, with what has arrived of it. Raises ClientError: 499 when the client has left, 413 where
+        it is declared to be larger than the limit, 400 or 501 for a framing that cannot be served.
         """
         if self._edge is not None and self._edge.lost:
             raise client_left()
         version = self._scope.get("http_version", "1.1")
-        self._body = RequestBody(self._exchange.named, version, self._receive, self._watch)
+        self._body = RequestBody(self._exchange.named, version, self._receive, self._watch, limit=limit)
         await self._body.begin()
         return self._body
 

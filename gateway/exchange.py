@@ -75,6 +75,7 @@ class Exchange:
     error: GatewayError | None = None
     gone: bool = False
     cut: bool = False
+    refusal: GatewayError | None = None
     task: "asyncio.Task[Any] | None" = field(default=None, repr=False)
 
     @property
@@ -147,6 +148,12 @@ class Exchange:
         """A kill's or a drain's grace is over: this request ends now."""
         if not self.response_complete:
             self.cut = True
+            self._stop()
+
+    def refuse(self, error: GatewayError) -> None:
+        """What the client sends is no body, or does not come: this is the answer, where none has begun."""
+        if not self.response_complete:
+            self.refusal = error
             self._stop()
 
     def _stop(self) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from gateway.attempts import Attempts
 from gateway.body import RequestBody
 from gateway.client import ClientSide
+from gateway.config.schema import Limits
 from gateway.errors import GatewayError, InternalError, NoUpstreamError, UpstreamError
 from gateway.exchange import Exchange, client_left
 from gateway.model import Decision, Reason, Side
@@ -27,6 +28,7 @@ from gateway.rules.fallback import MAX_BODY_BYTES, FallbackPlan, is_at_hand
 from gateway.rules.keys import Key, KeySource
 from gateway.rules.plan import Plan
 from gateway.rules.policy import FeaturePolicy
+from gateway.rules.request_head import HeadLimits
 from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamClient, UpstreamGuard, UpstreamResponse
 from gateway.websocket import WebSockets
 
@@ -62,6 +64,7 @@ class Proxy:
         self.websockets = WebSockets(self)
         self.falling_back: dict[str, int] = {}
         """Requests that legacy answers for new now, by feature."""
+        self._running = 0
         self._random = random.Random(secrets.randbits(256))  # noqa: S311 - ids to find log lines by, not secrets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,19 +75,44 @@ class Proxy:
         else:
             await _lifespan(receive, send)
 
+    # -- what the edge asks and tells
+
+    @property
+    def limits(self) -> Limits:
+        """Those in force."""
+        return self.held.plan.limits
+
+    @property
+    def head_limits(self) -> HeadLimits:
+        """Those of them that bound a head."""
+        return self.held.plan.head_limits
+
+    def trusts(self, address: str) -> bool:
+        """Whether an address is a trusted proxy's."""
+        return headers.is_trusted(address, self.held.plan.trusted)
+
+    def refused(self, error: GatewayError, *, request_id: bytes, method: bytes, path: bytes, seconds: float) -> None:
+        """What the edge answered by itself."""
+        self.recorder.refused(
+            error, request_id=request_id, method=method, path=path, seconds=seconds, policy=self.held.plan.log
+        )
+
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = self.receive(scope)
         client = ClientSide(exchange, scope, receive, send)
         try:
+            self._running += 1
             await self.serve(exchange, client)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the one place where failures are answered
             await self._fail(exchange, client, error)
         finally:
+            self._running -= 1
             client.close()
             self.settle(exchange)
 
     async def serve(self, exchange: Exchange, client: ClientSide) -> None:
         """The life of a request that goes well, and of one that is tried again."""
+        self._check_load(exchange)
         self.match(exchange)
         self.decide(exchange)
         body = await self._admit(exchange, client)
@@ -123,6 +151,10 @@ class Proxy:
             client_ip=headers.client_address(peer, fields, plan.trusted) if trusted else peer,
             request_id=trace.request_id(named.get(b"x-request-id"), self._random.getrandbits(128)),
         )
+
+    def _check_load(self, exchange: Exchange) -> None:
+        if self._running > exchange.plan.limits.max_requests_in_flight:
+            raise NoUpstreamError("there are too many requests in flight")
 
     def match(self, exchange: Exchange) -> None:
         exchange.target = find_target(
@@ -175,7 +207,8 @@ class Proxy:
 
     async def _admit(self, exchange: Exchange, client: ClientSide) -> RequestBody:
         """The body, streamed; whole where legacy may have to be sent it after new."""
-        body = await client.body()
+        assert exchange.target is not None  # noqa: S101 - match has set it
+        body = await client.body(limit=exchange.target.max_body_bytes)
         if not body.complete and exchange.fallback is not None:
             await body.collect(MAX_BODY_BYTES)
         return body
@@ -315,7 +348,7 @@ class Proxy:
     def error_of(self, exchange: Exchange, fault: BaseException) -> GatewayError:
         """What a failure means to the client. Raises a cancellation that is none of ours: the server's own."""
         if isinstance(fault, asyncio.CancelledError):
-            if not (exchange.gone or exchange.cut):
+            if not (exchange.gone or exchange.cut or exchange.refusal):
                 raise fault
             if exchange.task is not None:
                 exchange.task.uncancel()
@@ -323,6 +356,8 @@ class Proxy:
             self.recorder.fault(exchange, fault)
         if exchange.gone:
             return client_left()
+        if exchange.refusal is not None:
+            return exchange.refusal
         if exchange.cut:
             return NoUpstreamError("the gateway ended this request; it may be sent again")
         return fault if isinstance(fault, GatewayError) else InternalError("the gateway failed; its log has the id")

@@ -4,9 +4,10 @@ import time
 
 import structlog
 
-from gateway.errors import UpstreamError
+from gateway.config.schema import Log
+from gateway.errors import ErrorSource, GatewayError, UpstreamError
 from gateway.exchange import Exchange
-from gateway.model import Outcome
+from gateway.model import NO_FEATURE, Outcome, Side
 from gateway.telemetry.logs import RequestLine, is_logged, request_line
 from gateway.telemetry.metrics import RequestMetrics
 
@@ -77,6 +78,17 @@ class Recorder:
         self.metrics.request(exchange.feature, exchange.side, status, None if exchange.streaming else seconds)
         self._log(exchange, status, seconds)
 
+    def refused(
+        self, error: GatewayError, *, request_id: bytes, method: bytes, path: bytes, seconds: float, policy: Log
+    ) -> None:
+        """What the edge answered before it was a request: it counts as one that nobody served."""
+        self.metrics.request(NO_FEATURE, Side.NOBODY, error.status, seconds)
+        if is_logged(error.status, request_id, policy):
+            line = RequestLine(
+                NO_FEATURE, Side.NOBODY, None, error.status, seconds, request_id, method, path, error=error.detail
+            )
+            request_line(log, line, policy)
+
     def _leave(self, exchange: Exchange) -> None:
         if exchange.admitted is not None:
             self.metrics.leave(*exchange.admitted)
@@ -113,7 +125,7 @@ def outcome_of(status: int) -> Outcome:
 
 def _outcome_of_unfinished(exchange: Exchange) -> Outcome:
     """Of an attempt that the upstream did not end. What we cut ourselves after its head is not held against it."""
-    if exchange.gone:
+    if exchange.gone or (exchange.error is not None and exchange.error.source is ErrorSource.CLIENT):
         return Outcome.CLIENT_GONE
     if exchange.first_byte_seconds is not None:
         return outcome_of(exchange.status)

@@ -254,4 +254,4 @@ async def _nothing() -> dict[str, Any]:
 
 
 def _no_body() -> RequestBody:
-    return RequestBody({}, "1.1", _nothing, lambda: None)
+    return RequestBody({}, "1.1", _nothing, lambda: None, limit=0)

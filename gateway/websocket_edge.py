@@ -6,11 +6,11 @@ connection closed (1005), and cannot be told a size per connection.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, cast
-from urllib.parse import unquote
+from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from websockets.protocol import Side
 
 from gateway.rules.headers import UNFRAMED, Fields, first
@@ -26,26 +26,38 @@ _ACCEPTED: Event = {"type": "accepted"}
 """Wakes an app that listens while it accepts: what follows comes from the wire."""
 
 
-def take_over(http: HttpToolsProtocol, rest: bytes) -> None:
-    """Called by the edge at the end of a head that `rules.upgrade.is_handshake` knows, with what came behind it,
-    when nothing is being answered on the connection. From here on the connection is a WebSocket's.
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """What the edge hands over. scope: of the handshake, as for HTTP. tasks: the server's. lost: tells the edge."""
+
+    transport: asyncio.Transport
+    scope: dict[str, Any]
+    app: Callable[[Any, Any, Any], Awaitable[None]]
+    tasks: set["asyncio.Task[None]"]
+    lost: Callable[[Exception | None], None]
+
+
+def take_over(upgraded: Upgraded, rest: bytes) -> "WebSocketEdge":
+    """Called by the edge at the end of a head that `rules.upgrade.is_handshake` knows, with what came behind it.
+    From here on the connection is a WebSocket's.
     """
-    edge = WebSocketEdge(http)
+    edge = WebSocketEdge(upgraded)
     edge.start(rest)
+    return edge
 
 
 class WebSocketEdge(asyncio.Protocol):
-    """One WebSocket: in uvicorn's terms a connection and, while the app runs, a task of the server.
+    """One WebSocket; while the app runs, a task of the server. The edge passes `shutdown` and `cut` on.
 
     limit: what the app sets before it accepts, in `scope["extensions"]["gateway.websocket"]`.
     """
 
-    def __init__(self, http: HttpToolsProtocol) -> None:
+    def __init__(self, http: Upgraded) -> None:
         self.limit = DEFAULT_MAX_BYTES
         self._http = http
         self.transport = http.transport
-        self._loop = http.loop
-        self._scope = _scope(http, self)
+        self._loop = asyncio.get_running_loop()
+        self._scope = _scope(http.scope, self)
         self._wire: Wire | None = None
         self._early = b""
         self._events: asyncio.Queue[Event] = asyncio.Queue()
@@ -57,9 +69,7 @@ class WebSocketEdge(asyncio.Protocol):
         self._outflow.transport = self.transport
 
     def start(self, rest: bytes) -> None:
-        """Takes the connection's place among the server's and runs the app."""
-        self._http.connections.discard(self._http)
-        self._http.connections.add(cast("Any", self))
+        """Takes the connection and runs the app."""
         self.transport.set_protocol(self)
         self._events.put_nowait({"type": "websocket.connect"})
         if rest:
@@ -82,8 +92,7 @@ class WebSocketEdge(asyncio.Protocol):
         self._lost = True
         self._outflow.lose()
         self._events.put_nowait({"type": "websocket.disconnect", "code": NO_CLOSE})
-        self._http.connections.discard(cast("Any", self))
-        self._http.connection_lost(exc)
+        self._http.lost(exc)
 
     def pause_writing(self) -> None:
         self._outflow.pause()
@@ -109,7 +118,7 @@ class WebSocketEdge(asyncio.Protocol):
 
     async def _run(self) -> None:
         try:
-            await self._http.app(cast("Any", self._scope), cast("Any", self._receive), cast("Any", self._send))
+            await self._http.app(self._scope, self._receive, self._send)
         except BaseException:
             self.transport.abort()
             raise
@@ -197,22 +206,13 @@ class WebSocketEdge(asyncio.Protocol):
             self._loop.call_later(CLOSE_SECONDS, self.transport.abort)
 
 
-def _scope(http: HttpToolsProtocol, edge: WebSocketEdge) -> dict[str, Any]:
-    path, mark, query = http.url.partition(b"#")[0].partition(b"?")
+def _scope(handshake: dict[str, Any], edge: WebSocketEdge) -> dict[str, Any]:
     return {
+        **handshake,
         "type": "websocket",
-        "asgi": {"version": http.asgi_version, "spec_version": "2.4"},
-        "http_version": "1.1",
-        "scheme": "wss" if http.scheme == "https" else "ws",
-        "path": unquote(path.decode("latin-1")),
-        "raw_path": path if query else path + mark,  # as for HTTP: so that the app knows of an empty query
-        "query_string": query,
-        "root_path": http.root_path,
-        "headers": http.headers,
-        "subprotocols": [each.decode("latin-1") for each in offered_protocols(http.headers)],
-        "server": http.server,
-        "client": http.client,
-        "state": http.app_state.copy(),
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "scheme": "wss" if handshake["scheme"] == "https" else "ws",
+        "subprotocols": [each.decode("latin-1") for each in offered_protocols(handshake["headers"])],
         "extensions": {"websocket.http.response": {}, "gateway.websocket": edge},
     }
 

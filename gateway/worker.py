@@ -18,7 +18,7 @@ import uvloop
 
 from gateway import __version__
 from gateway.accept import ConnectionBoard
-from gateway.edge import EdgeServer, edge_config
+from gateway.edge.server import EdgeServer, edge_config
 from gateway.flags.registry import HeldFlag, WorkerRegistry
 from gateway.flags.stored import FlagStoreError
 from gateway.follower import FlagFollower
@@ -66,7 +66,7 @@ class Worker:
         )
         self.metrics = RequestMetrics()
         self.proxy = Proxy(self, Recorder(self.metrics))
-        self.server = EdgeServer(edge_config(self.proxy))
+        self.server = EdgeServer(edge_config(self.proxy), self.proxy)
         self.lifeline = Lifeline(process.lifeline_fd)
 
     @property

@@ -43,6 +43,9 @@ Switch = Annotated[bool, Strict()]
 Seconds = Annotated[float, Field(gt=0, le=86_400), BeforeValidator(_number)]
 Pause = Annotated[float, Field(ge=0, le=3600), BeforeValidator(_number)]
 Count = Annotated[int, Field(ge=0, le=65_535), BeforeValidator(_number)]
+Size = Annotated[int, Field(ge=0, le=10**15), BeforeValidator(_number)]
+HeadSize = Annotated[int, Field(ge=256, le=1_048_576), BeforeValidator(_number)]
+Many = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(_number)]
 PositiveCount = Annotated[int, Field(ge=1, le=65_535), BeforeValidator(_number)]
 
 
@@ -204,6 +207,7 @@ class Route(Model):
     fallback_idempotent: Switch = Field(
         False, description="PUT and DELETE may fall back too, with a body of at most 64 KiB."
     )
+    max_body_bytes: Size | None = Field(None, description="Of a request's body; `limits` says it for all other routes.")
 
 
 class WebSocket(Model):
@@ -224,6 +228,27 @@ class Log(Model):
         BasisPoints(100),
         json_schema_extra={"default": 1},
         description="With `sampled`: the percent of requests that get a line.",
+    )
+
+
+class Limits(Model):
+    """What clients may ask of a worker. In force for new connections and new requests after a reload."""
+
+    max_connections: Many = Field(16_384, description="Connections of clients, per worker.")
+    max_connections_per_client: Many = Field(
+        4096, description="Connections from one address that is no trusted proxy's, per worker."
+    )
+    max_requests_in_flight: Many = Field(8192, description="Requests being served, per worker.")
+    max_head_bytes: HeadSize = Field(32_768, description="Of a request's line and headers together.")
+    max_headers: PositiveCount = Field(128, description="Header lines of a request.")
+    max_target_bytes: HeadSize = Field(8192, description="Of a request's path and query.")
+    max_body_bytes: Size = Field(4_294_967_296, description="Of a request's body, where its route says nothing else.")
+    head_timeout_seconds: Seconds = Field(10.0, description="From a head's first byte, or the connection, to its end.")
+    body_timeout_seconds: Seconds = Field(30.0, description="Between two pieces of a request's body.")
+    send_timeout_seconds: Seconds = Field(60.0, description="For a client to take some of its answer.")
+    keep_alive_seconds: Seconds = Field(75.0, description="How long an idle connection is kept open.")
+    half_closed_seconds: Pause = Field(
+        0.5, description="How long a client that has closed its sending side is waited for as if it were there."
     )
 
 
@@ -255,3 +280,4 @@ class RoutesFile(Model):
     drain_timeout_seconds: Pause = Field(30.0, description="For running requests to finish.")
     websocket: WebSocket = Field(WebSocket(), description="What WebSockets may do.")
     log: Log = Field(Log(), description="Which requests are logged.")
+    limits: Limits = Field(Limits(), description="What clients may ask of a worker.")

@@ -4,10 +4,11 @@ Everything that a hop may not forward is removed before anything is added, so no
 sends can pass for ours.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from gateway.rules.target import is_valid_host
 
 Fields = list[tuple[bytes, bytes]]
 Networks = Sequence[IPv4Network | IPv6Network]
@@ -28,6 +29,8 @@ HOP_BY_HOP = frozenset(
 """RFC 9110 section 7.6.1, and the old names that RFC 2616 listed."""
 
 OURS = b"x-gateway-"
+
+_FOLDED = bytes(byte if chr(byte).isalnum() and byte < 128 else ord("-") for byte in range(256))
 
 _SET_BY_US = frozenset(
     (
@@ -53,9 +56,6 @@ _NEVER_BY_CONNECTION = frozenset(
 )
 """Options that name no field, and end-to-end fields that a client must not be able to make us drop."""
 
-_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
-"""RFC 9110 section 7.2: uri-host and port."""
-
 
 def by_name(fields: Sequence[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
     """The first value of each field: one pass in C for a request's many look-ups."""
@@ -63,8 +63,8 @@ def by_name(fields: Sequence[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
 
 
 def is_host(value: bytes) -> bool:
-    """Whether a Host field's value is one."""
-    return _HOST.fullmatch(value) is not None
+    """Whether a Host field's value is one; HTTP/1.0 clients may leave it empty."""
+    return not value or is_valid_host(value)
 
 
 def connection_named(fields: Sequence[tuple[bytes, bytes]]) -> frozenset[bytes]:
@@ -78,23 +78,23 @@ def connection_named(fields: Sequence[tuple[bytes, bytes]]) -> frozenset[bytes]:
 
 @lru_cache(maxsize=4096)
 def _goes_on(name: bytes) -> bool:
-    """Whether a client's field may go on at all. A name with underscores is judged by what it becomes at servers that
-    fold them (CGI, WSGI): `X_Forwarded_For` must not pass for ours there.
+    """Whether a client's field may go on at all. A name is judged by what it becomes at servers that fold all that is
+    no letter or digit (CGI, WSGI, PHP): `X_Forwarded_For` and `x.forwarded.for` must not pass for ours there.
     """
-    folded = name.replace(b"_", b"-")
+    folded = name.translate(_FOLDED)
     return folded not in HOP_BY_HOP and folded not in _SET_BY_US and not folded.startswith(OURS)
 
 
 @lru_cache(maxsize=4096)
 def _goes_on_from_a_stranger(name: bytes) -> bool:
     """The same for a client that is no trusted proxy: what it says of addresses and hops is not passed on either."""
-    folded = name.replace(b"_", b"-")
+    folded = name.translate(_FOLDED)
     return _goes_on(name) and folded != b"x-real-ip" and not folded.startswith(b"x-forwarded-")
 
 
 @lru_cache(maxsize=4096)
 def _comes_back(name: bytes) -> bool:
-    return name not in _RESPONSE_DROPPED and not name.replace(b"_", b"-").startswith(OURS)
+    return name not in _RESPONSE_DROPPED and not name.translate(_FOLDED).startswith(OURS)
 
 
 def forwardable_request(fields: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> Fields:

@@ -3,9 +3,21 @@
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from gateway.config.schema import Feature, HostHeader, Log, NoKey, OnUnhealthy, Rewrite, Route, RoutesFile, Upstream
+from gateway.config.schema import (
+    Feature,
+    HostHeader,
+    Limits,
+    Log,
+    NoKey,
+    OnUnhealthy,
+    Rewrite,
+    Route,
+    RoutesFile,
+    Upstream,
+)
 from gateway.rules.fallback import FallbackPlan, fallback_plan
 from gateway.rules.keys import KeySource, parse_source
+from gateway.rules.request_head import HeadLimits
 from gateway.rules.rewrite import PathRewrite
 from gateway.rules.routing import Router, compile_routes
 
@@ -43,7 +55,7 @@ class FeaturePlan:
 class Target:
     """Where a route leads: a feature, or one fixed upstream with its own rewrite.
 
-    fallback_idempotent: what is idempotent may fall back, not only what is safe.
+    max_body_bytes: of a request. fallback_idempotent: what is idempotent may fall back, not only what is safe.
     """
 
     route: Route
@@ -51,6 +63,7 @@ class Target:
     upstream: str
     rewrite: PathRewrite | None
     fallback_idempotent: bool
+    max_body_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +79,8 @@ class Plan:
     trusted: tuple[IPv4Network | IPv6Network, ...]
     expose_decision: bool
     log: Log
+    limits: Limits
+    head_limits: HeadLimits
 
 
 def compile_plan(routes: RoutesFile, sha256: str) -> Plan:
@@ -75,12 +90,18 @@ def compile_plan(routes: RoutesFile, sha256: str) -> Plan:
         sha256=sha256,
         routes=routes,
         router=compile_routes(routes),
-        targets=tuple(_target(route, features) for route in routes.routes),
+        targets=tuple(_target(route, features, routes.limits) for route in routes.routes),
         features=features,
         upstreams={name: _upstream(name, upstream) for name, upstream in routes.upstreams.items()},
         trusted=tuple(ip_network(text, strict=False) for text in routes.trusted_proxies),
         expose_decision=routes.expose_decision,
         log=routes.log,
+        limits=routes.limits,
+        head_limits=HeadLimits(
+            head_bytes=routes.limits.max_head_bytes,
+            fields=routes.limits.max_headers,
+            target_bytes=routes.limits.max_target_bytes,
+        ),
     )
 
 
@@ -98,14 +119,14 @@ def _feature(name: str, feature: Feature) -> FeaturePlan:
     )
 
 
-def _target(route: Route, features: dict[str, FeaturePlan]) -> Target:
-    feature = features[route.feature] if route.feature is not None else None
+def _target(route: Route, features: dict[str, FeaturePlan], limits: Limits) -> Target:
     return Target(
         route=route,
-        feature=feature,
+        feature=features[route.feature] if route.feature is not None else None,
         upstream=route.upstream or "",
         rewrite=_rewrite(route.rewrite),
         fallback_idempotent=route.fallback_idempotent,
+        max_body_bytes=limits.max_body_bytes if route.max_body_bytes is None else route.max_body_bytes,
     )
 
 

@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry
 
 from gateway import recorder
 from gateway.config.load import load
-from gateway.edge import EdgeServer, edge_config
+from gateway.edge.server import EdgeServer, edge_config
 from gateway.model import BasisPoints
 from gateway.proxy import Proxy
 from gateway.recorder import Recorder
@@ -319,7 +319,7 @@ async def gateway(text, server="edge", *, noise=()):
 
 async def _start(app, listener, kind):
     if kind == "edge":
-        server = EdgeServer(edge_config(app))
+        server = EdgeServer(edge_config(app), app)
         await server.begin([listener])
         return server
     server = uvicorn.Server(

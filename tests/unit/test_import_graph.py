@@ -42,7 +42,7 @@ star, for all whose names begin so.
 """
 
 MAY_IMPORT_UP = {
-    "worker": {"edge", "accept"},  # the composition root makes the server that it runs
+    "worker": {"edge.server", "accept"},  # the composition root makes the server that it runs
 }
 """Exceptions, each with its reason."""
 

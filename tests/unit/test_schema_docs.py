@@ -24,6 +24,7 @@ SECTIONS = {
     "Routes": "Route",
     "WebSockets": "WebSocket",
     "Log": "Log",
+    "Limits": "Limits",
 }
 PARTS = {"breaker": "Breaker", "ejection": "Ejection", "health": "Health"}
 CELLS = re.compile(r"(?<!\\)\|")

@@ -1,0 +1,181 @@
+"""One request and its answer as an ASGI app sees them: `receive` and `send` over a client's connection.
+
+Rules:
+
+1.  What arrives of the body waits here; reading from the socket stops when 64 KiB do.
+2.  `100 Continue` is said when the app asks for a body of which nothing has come, once, and to HTTP/1.1 alone.
+3.  A body that turns out to be no body (`fault`) is raised to the app from `receive`: nothing more of it is given.
+4.  An answer is one head and a body of exactly the length that the head declares; anything else raises to the app.
+5.  `connection: close` is said when the connection will be closed: by the client's wish, while draining, where the
+    end of the body is the end of the connection, and where an error is answered before a body of which too much is to
+    come to be read for nothing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Protocol
+
+from gateway.edge.reply_head import Framing, ReplyHead
+from gateway.errors import GatewayError
+from gateway.rules.request_head import RequestHead
+
+READ_AHEAD_BYTES = 65_536
+
+Scope = MutableMapping[str, Any]
+App = Callable[
+    [Scope, Callable[[], Awaitable[dict[str, Any]]], Callable[[dict[str, Any]], Awaitable[None]]], Awaitable[None]
+]
+
+_DISCONNECT = {"type": "http.disconnect"}
+
+
+class Line(Protocol):
+    """What a cycle needs of its connection; `EdgeProtocol`."""
+
+    write_paused: bool
+
+    @property
+    def must_close(self) -> bool: ...
+    @property
+    def has_much_to_come(self) -> bool: ...
+    def write(self, data: bytes) -> None: ...
+    def want_body(self) -> None: ...
+    def hold_body(self) -> None: ...
+    async def writable(self) -> None: ...
+    def answered(self, *, keep_alive: bool) -> None: ...
+    def app_failed(self, cycle: "Cycle", error: BaseException | None) -> None: ...
+
+
+class Cycle:
+    """Made by the connection for each request; one at a time on each connection."""
+
+    __slots__ = (
+        "_body", "_connection", "_ended", "_framing", "_head", "_keep_alive", "_remaining", "_waiter",
+        "disconnected", "expects_continue", "fault", "keep_alive", "more_body", "response_complete",
+        "response_started", "scope",
+    )  # fmt: skip
+
+    def __init__(self, connection: Line, head: RequestHead, scope: Scope) -> None:
+        self._connection = connection
+        self._head = head
+        self.scope = scope
+        # the request
+        self._body = bytearray()
+        self._ended = False
+        self._waiter: asyncio.Future[None] | None = None
+        self.more_body = head.length != 0
+        self.expects_continue = head.expects_continue and self.more_body
+        self.fault: GatewayError | None = None
+        self.disconnected = False
+        # the answer
+        self.keep_alive = head.keep_alive
+        self._keep_alive = False
+        self._framing = Framing.NONE
+        self._remaining = 0
+        self.response_started = False
+        self.response_complete = False
+
+    async def run(self, app: App) -> None:
+        """The task of a request."""
+        try:
+            await app(self.scope, self.receive, self.send)
+        except asyncio.CancelledError:
+            self._connection.app_failed(self, None)
+            raise
+        except BaseException as error:  # noqa: BLE001 - reported by the connection, which closes
+            self._connection.app_failed(self, error)
+        else:
+            if not self.response_complete and not self.disconnected:
+                self._connection.app_failed(self, None)
+
+    # -- the request
+
+    def add(self, piece: bytes) -> None:
+        """A piece of the body has arrived."""
+        self.expects_continue = False
+        self._body += piece
+        if len(self._body) > READ_AHEAD_BYTES:
+            self._connection.hold_body()
+        self.wake()
+
+    def end_body(self) -> None:
+        """All of it has."""
+        self.more_body = False
+        self.wake()
+
+    def wake(self) -> None:
+        """Something has changed for whoever waits in `receive`."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def receive(self) -> dict[str, Any]:
+        if not self._ended and not self._body and self.more_body:
+            if self.expects_continue and not self.response_started:
+                self.expects_continue = False
+                self._connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._connection.want_body()
+        while self._must_wait():
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        if self.fault is not None:
+            raise self.fault
+        if self.disconnected or self.response_complete:
+            return _DISCONNECT
+        body = bytes(self._body)
+        self._body.clear()
+        self._ended = not self.more_body
+        if self.more_body:
+            self._connection.want_body()
+        return {"type": "http.request", "body": body, "more_body": self.more_body}
+
+    def _must_wait(self) -> bool:
+        if self.fault is not None or self.disconnected or self.response_complete:
+            return False
+        return self._ended or (self.more_body and not self._body)
+
+    # -- the answer
+
+    async def send(self, message: dict[str, Any]) -> None:
+        if self._connection.write_paused and not self.disconnected:
+            await self._connection.writable()
+        if self.disconnected:
+            return
+        if not self.response_started:
+            if message["type"] != "http.response.start":
+                raise RuntimeError(f"an answer begins with its head, not with {message['type']}")
+            self._start(message["status"], message.get("headers", ()))
+        elif message["type"] != "http.response.body" or self.response_complete:
+            raise RuntimeError(f"{message['type']} does not follow what was sent before")
+        else:
+            self._send_body(message.get("body", b""), more=message.get("more_body", False))
+
+    def _start(self, status: int, fields: list[tuple[bytes, bytes]]) -> None:
+        unread = self.more_body and (self.expects_continue or (status >= 400 and self._connection.has_much_to_come))
+        keep_alive = self.keep_alive and not unread and not self._connection.must_close
+        request = self._head
+        head = ReplyHead(status, fields, method=request.method, minor=request.minor, keep_alive=keep_alive)
+        self._keep_alive, self._framing, self._remaining = head.keep_alive, head.framing, head.length
+        self.response_started = True
+        self.expects_continue = False
+        self._connection.write(head.data)
+
+    def _send_body(self, body: bytes, *, more: bool) -> None:
+        framing = self._framing
+        if framing is Framing.LENGTH:
+            self._remaining -= len(body)
+            if self._remaining < 0 or (self._remaining and not more):
+                raise RuntimeError("the answer is not as long as it has declared")
+            if body:
+                self._connection.write(body)
+        elif framing is Framing.CHUNKED:
+            chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            self._connection.write(chunk if more else chunk + b"0\r\n\r\n")
+        elif framing is Framing.CLOSE and body:
+            self._connection.write(body)
+        if not more:
+            self.response_complete = True
+            self.wake()
+            self._connection.answered(keep_alive=self._keep_alive)

@@ -1,0 +1,495 @@
+"""A client's connection: heads and bodies out of its bytes, one request at a time, and an orderly end.
+
+Rules:
+
+1.  Bytes are read as a head only when the request before has been read to its end and answered. What a client sends
+    ahead waits unread, so that nonsense after a request cannot disturb its answer.
+2.  What cannot be read strictly is answered once, by a problem document, and nothing that follows on the connection is
+    read as a request.
+3.  A connection ends by shutting down our side, and closes when the client has closed its own: a close with unread
+    bytes would be a reset, which destroys the answer on its way. Bounded in bytes and in time.
+4.  A broken answer never looks whole: it ends with a reset.
+5.  A client that has closed its sending side may be waiting for its answer, or be gone. It is served for
+    `half_closed_seconds`, and on while the kernel shows that it takes what it is sent.
+"""
+
+import asyncio
+import secrets
+import socket
+import struct
+import time
+from enum import Enum
+from math import inf
+from urllib.parse import unquote_to_bytes
+
+import structlog
+import uvicorn
+
+from gateway.client import Listener
+from gateway.edge.cycle import READ_AHEAD_BYTES, App, Cycle
+from gateway.edge.reply_head import refusal
+from gateway.edge.state import EdgeState
+from gateway.errors import ClientError, GatewayError, NoUpstreamError
+from gateway.rules.chunks import BodyFraming, framing_of
+from gateway.rules.framing import bad_request
+from gateway.rules.problem import CONTENT_TYPE, problem_document
+from gateway.rules.request_head import RequestHead, check_beginning, parse_head
+from gateway.rules.target import ALLOW
+from gateway.rules.upgrade import is_handshake
+from gateway.websocket_edge import Upgraded, WebSocketEdge, take_over
+
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 1_048_576
+"""What is still taken from a client that has its answer, so that it can read it."""
+
+MAX_EMPTY_LINES = 4
+"""Before a request line: RFC 9112 section 2.2 asks for one at least."""
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_TCP_CLOSED = 7
+_CR = 13
+
+log = structlog.get_logger("edge")
+
+
+class Phase(Enum):
+    """What the next bytes are."""
+
+    HEAD = "the beginning of a request"
+    BODY = "more of a request's body"
+    AHEAD = "a request sent ahead of its turn"
+    CLOSING = "nothing: they are thrown away"
+
+
+_HEAD, _BODY, _AHEAD, _CLOSING = Phase
+
+
+class EdgeProtocol(asyncio.Protocol):
+    """One per client connection. `listener` is set by the exchange that is being served, if any."""
+
+    def __init__(self, config: uvicorn.Config, server_state: EdgeState) -> None:
+        # of the process
+        self._state = server_state
+        self._front = server_state.front
+        self._loop = server_state.loop
+        self._app: App = config.loaded_app
+        # of the connection
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]
+        self.listener: Listener | None = None
+        self.lost = False
+        self.deadline = inf
+        self.write_paused = False
+        self._scope: dict[str, object] = {}
+        self._address = ""
+        self._writable: asyncio.Future[None] | None = None
+        self._unsent = 0
+        self._unsent_deadline = inf
+        self._reading = True
+        self._half_closed = False
+        self._wrote = False
+        self._closes_soon = False
+        self._discarded = 0
+        self._websocket: WebSocketEdge | None = None
+        # of the request
+        self.phase = _HEAD
+        self.cycle: Cycle | None = None
+        self._buffer = b""
+        self._checked = 0
+        self._empty_lines = 0
+        self._began = 0.0
+        self._framing: BodyFraming | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Counts the connection; one too many is told so and closed."""
+        self.transport = transport
+        peer, here = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
+        self._address = client[0] if client else ""
+        self._scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "scheme": "https" if transport.get_extra_info("sslcontext") else "http",
+            "server": (str(here[0]), int(here[1])) if isinstance(here, tuple) else None,
+            "client": client,
+            "root_path": "",
+            "extensions": {"gateway.edge": self},
+        }
+        self._state.connections.add(self)  # type: ignore[arg-type]
+        self._began = self._loop.time()
+        self.deadline = self._began + self._front.limits.head_timeout_seconds
+        if not self._state.add(self, self._address):
+            self._refuse(NoUpstreamError("there are too many connections"))
+
+    # -- what arrives
+
+    def data_received(self, data: bytes) -> None:
+        """What the bytes are is the phase's to say."""
+        phase = self.phase
+        if phase is _HEAD:
+            self._take_head(self._buffer + data if self._buffer else data)
+        elif phase is _BODY:
+            self._take_body(data)
+        elif phase is _AHEAD:
+            self._buffer += data
+            if len(self._buffer) > READ_AHEAD_BYTES:
+                self._pause_reading()
+        else:
+            self._discard(len(data))
+
+    def _take_head(self, data: bytes) -> None:
+        while data[:1] == b"\r" and data[:2] == b"\r\n" and self._empty_lines < MAX_EMPTY_LINES:
+            self._empty_lines += 1
+            data = data[2:]
+        end = data.find(b"\r\n\r\n", max(self._checked - 3, 0))
+        try:
+            if end >= 0:
+                self._serve(parse_head(data[: end + 2], self._front.head_limits), data[end + 4 :])
+            elif data:
+                self._wait_for_the_rest(data)
+            else:
+                self._buffer = b""
+        except ClientError as error:
+            self._refuse(error, data)
+
+    def _wait_for_the_rest(self, data: bytes) -> None:
+        if not self._buffer:
+            self._began = self._loop.time()
+            self.deadline = self._began + self._front.limits.head_timeout_seconds
+        check_beginning(data, self._front.head_limits, checked=self._checked)
+        self._buffer = data
+        self._checked = len(data)
+
+    def _serve(self, head: RequestHead, rest: bytes) -> None:
+        """Hands the request to the app. `rest` is what came after its head."""
+        self._checked = self._empty_lines = 0
+        self._buffer = b""
+        if head.wants_websocket and head.minor and is_handshake(head.method, head.fields):
+            self._become_websocket(head, rest)
+            return
+        cycle = self.cycle = Cycle(self, head, self._scope_of(head))
+        if head.wants_websocket:  # the app refuses it; what follows is none
+            cycle.keep_alive = False
+        self.deadline = inf
+        if head.length:
+            limits = self._front.limits
+            self.phase = _BODY
+            self._framing = framing_of(head.length, max_trailer_bytes=limits.max_head_bytes)
+            if rest:
+                self._take_body(rest)
+            elif not cycle.expects_continue:
+                self.deadline = self._loop.time() + limits.body_timeout_seconds
+        else:
+            self.phase = _AHEAD
+            if rest:
+                self.data_received(rest)
+        task = self._loop.create_task(cycle.run(self._app))
+        self._state.tasks.add(task)
+        task.add_done_callback(self._state.tasks.discard)
+
+    def _become_websocket(self, head: RequestHead, rest: bytes) -> None:
+        """The connection is handed over; ours are only its count, and what the server tells it."""
+        self.deadline = inf
+        scope, tasks = self._scope_of(head), self._state.tasks
+        upgraded = Upgraded(self.transport, scope, self._app, tasks, self.connection_lost)
+        self._websocket = take_over(upgraded, rest)
+
+    def _scope_of(self, head: RequestHead) -> dict[str, object]:
+        raw_path, mark, query = head.target.partition(b"?")
+        path = unquote_to_bytes(raw_path).decode("utf-8", "replace") if b"%" in raw_path else raw_path.decode("ascii")
+        return {
+            **self._scope,
+            "http_version": "1.1" if head.minor else "1.0",
+            "method": head.method.decode("ascii"),
+            "path": path,
+            "raw_path": raw_path + b"?" if mark and not query else raw_path,  # the app is to know of an empty query
+            "query_string": query,
+            "headers": head.fields,
+        }
+
+    def _take_body(self, data: bytes) -> None:
+        cycle, framing = self.cycle, self._framing
+        assert cycle is not None  # noqa: S101 - a body belongs to a request
+        assert framing is not None  # noqa: S101 - and has a framing
+        try:
+            piece = framing.feed(data)
+        except ClientError as error:
+            self._fault(error)
+            return
+        if cycle.response_complete:
+            self._discard(len(data))
+        elif piece:
+            cycle.add(piece)
+        if framing.done:
+            self._end_body(cycle, framing.left)
+        elif self._reading and self.phase is _BODY and not cycle.response_complete:
+            self.deadline = self._loop.time() + self._front.limits.body_timeout_seconds
+
+    def _end_body(self, cycle: Cycle, left: bytes) -> None:
+        self._framing = None
+        self.deadline = inf
+        if self.phase is not _BODY:
+            return
+        self.phase = _AHEAD
+        cycle.end_body()
+        self._resume_reading()  # nobody will ask for more, and a client's leaving must still show
+        if left:
+            self.data_received(left)
+        if cycle.response_complete:
+            self._next()
+
+    def _discard(self, size: int) -> None:
+        """Of a client that has its answer, or will have it soon."""
+        self._discarded += size
+        if self._discarded <= LINGER_BYTES:
+            return
+        if self.cycle is None or self.cycle.response_complete:
+            self._end(at_once=True)
+        else:
+            self._pause_reading()
+
+    def eof_received(self) -> bool:
+        """The client sends no more. Whether the connection stays open for what it is owed."""
+        self._half_closed = True
+        if self.phase is _HEAD and self._buffer:
+            self._refuse(bad_request("the connection ended inside the head of a request"), self._buffer)
+        elif self.phase is _BODY:
+            self.transport.abort()
+        elif self.phase is _AHEAD and self._scope["scheme"] == "http" and self._front.limits.half_closed_seconds:
+            self._watch_half_closed()
+            return True
+        return False
+
+    def _watch_half_closed(self) -> None:
+        self._wrote = False
+        self._loop.call_later(self._front.limits.half_closed_seconds, self._check_half_closed)
+
+    def _check_half_closed(self) -> None:
+        if self.lost or self.phase is not _AHEAD:
+            return
+        if self._wrote and _is_connected(self.transport):
+            self._watch_half_closed()
+        else:
+            self.transport.abort()
+
+    # -- refusals
+
+    def _refuse(self, error: GatewayError, text: bytes = b"") -> None:
+        """Answers what never became a request. text: as much as there is of its head."""
+        line = text.partition(b"\r\n")[0].split(b" ")
+        method = line[0][:32] if len(line) > 1 else b""
+        request_id = b"%032x" % secrets.randbits(128)
+        fields = [b"x-request-id: " + request_id]
+        if error.status == 405:
+            fields.append(b"allow: " + ALLOW)
+        elif error.status == 503:
+            fields.append(b"retry-after: 1")
+        document = problem_document(error, request_id)
+        now = time.time()
+        self.write(refusal(error.status, now, document, CONTENT_TYPE, *fields, with_body=method != b"HEAD"))
+        seconds = self._loop.time() - self._began if self._buffer else 0.0
+        path = line[1] if len(line) > 1 else b""
+        self._front.refused(error, request_id=request_id, method=method, path=path, seconds=seconds)
+        self._end()
+
+    def _fault(self, error: GatewayError) -> None:
+        """What was to be a body is none, or does not come. The answer to its request says so, if it can."""
+        cycle = self.cycle
+        assert cycle is not None  # noqa: S101 - a body belongs to a request
+        self._framing = None
+        self.phase = _CLOSING
+        self.deadline = inf
+        if cycle.response_complete:
+            self._end()
+            return
+        cycle.keep_alive = False
+        cycle.fault = error
+        cycle.wake()
+        if self.listener is not None:
+            self.listener.refuse(error)
+
+    # -- for the cycle
+
+    @property
+    def must_close(self) -> bool:
+        """Whether no request will be read after the one that is being answered."""
+        return self._state.draining or self._closes_soon or self.phase is _CLOSING
+
+    @property
+    def has_much_to_come(self) -> bool:
+        """Whether the rest of a body is more than we would take for nothing, or may be."""
+        return self._framing is not None and self._framing.remaining > LINGER_BYTES
+
+    def write(self, data: bytes) -> None:
+        if data and not self.lost:
+            self._wrote = True
+            self.transport.write(data)
+
+    def want_body(self) -> None:
+        """The app waits for more of the body."""
+        self._resume_reading()
+        if self.phase is _BODY and self.deadline == inf:
+            self.deadline = self._loop.time() + self._front.limits.body_timeout_seconds
+
+    def hold_body(self) -> None:
+        """The app is slower than the client: it is not the client that is waited for."""
+        self._pause_reading()
+        self.deadline = inf
+
+    async def writable(self) -> None:
+        """Returns when the client has taken enough of what was written, or is gone."""
+        while self.write_paused and not self.lost:
+            self._writable = self._loop.create_future()
+            await self._writable
+
+    def answered(self, *, keep_alive: bool) -> None:
+        """The answer is complete."""
+        if not keep_alive or self.phase is _CLOSING:
+            self._end()
+        elif self.phase is _AHEAD:
+            self._next()
+        else:
+            self._discarded = 0
+            self._resume_reading()
+            self.deadline = self._loop.time() + LINGER_SECONDS
+
+    def app_failed(self, cycle: Cycle, error: BaseException | None) -> None:
+        """The app has raised, or returned without a whole answer."""
+        if error is not None:
+            log.error("the app failed", exc_info=error)
+        if self.lost or cycle.response_complete:
+            return
+        if cycle.response_started:
+            self.abort()
+        else:
+            cycle.disconnected = True
+            self._refuse(GatewayError("the gateway failed to answer"))
+
+    def _next(self) -> None:
+        """The connection is ready for another request, of which there may be something already."""
+        self.phase = _HEAD
+        self._resume_reading()
+        self.deadline = self._loop.time() + self._front.limits.keep_alive_seconds
+        buffered, self._buffer = self._buffer, b""
+        if buffered:
+            self._take_head(buffered)
+        if self.phase is _HEAD and (self._half_closed or (self._closes_soon and not self._buffer)):
+            self._end()
+
+    # -- the end
+
+    def _end(self, *, at_once: bool = False) -> None:
+        """Rule 3. at_once: whatever the client still sends."""
+        self.phase = _CLOSING
+        self._buffer = b""
+        if self.lost:
+            return
+        self.deadline = self._loop.time() + LINGER_SECONDS
+        self._resume_reading()
+        if at_once or self._half_closed or not self.transport.can_write_eof():
+            self.transport.close()
+        elif not self.transport.is_closing():
+            self.transport.write_eof()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone: whoever serves it stops."""
+        self.lost = True
+        self._state.connections.discard(self)
+        self._state.remove(self, self._address)
+        self.resume_writing()
+        if self.cycle is not None:
+            self.cycle.disconnected = not self.cycle.response_complete
+            self.cycle.wake()
+        if self.listener is not None:
+            self.listener.leave()
+
+    def abort(self) -> None:
+        """Cuts the connection without flushing, and with a reset, so that a broken answer never looks whole."""
+        self.listener = None
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+        connection = self.transport.get_extra_info("socket")
+        if connection is not None and not self.lost:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self.transport.abort()
+
+    def cut(self) -> None:
+        """Ends what is being served: with 503 where no answer has begun, else by a cut."""
+        if self._websocket is not None:
+            self._websocket.cut()
+        elif self.listener is not None:
+            self.listener.cut_short()
+        else:
+            self.abort()
+
+    def shutdown(self) -> None:
+        """Closes an idle connection; one with a request, even half a head of it, closes after the answer."""
+        self._closes_soon = True
+        if self._websocket is not None:
+            self._websocket.shutdown()
+        elif self.phase is _HEAD and not self._buffer:
+            self.transport.close()
+
+    # -- time
+
+    def expire(self, now: float) -> None:
+        """The deadline of what the connection is waiting for has passed. Called by the sweep."""
+        self.deadline = inf
+        if self.phase is _HEAD and self._buffer:
+            self._refuse(ClientError(408, "Request timeout", "the request's head did not come in time"), self._buffer)
+        elif self.phase is _HEAD:
+            self._end()
+        elif self.phase is _BODY:
+            self._fault(ClientError(408, "Request timeout", "the request's body did not come in time"))
+        elif self.phase is _CLOSING and not self._is_taking(now):
+            self.transport.abort()
+
+    def check_writing(self, now: float) -> None:
+        """Of a client that is slower than its answer: one that takes none of it for too long is cut. By the sweep."""
+        if not self._is_taking(now):
+            if self.listener is not None:
+                listener, self.listener = self.listener, None
+                listener.leave()
+            self.abort()
+
+    def _is_taking(self, now: float) -> bool:
+        """Whether what was written is on its way. In the closing phase it is looked at again after a while."""
+        unsent = self.transport.get_write_buffer_size()
+        if unsent < self._unsent or self._unsent_deadline == inf:
+            self._unsent_deadline = now + self._front.limits.send_timeout_seconds
+        self._unsent = unsent
+        if self.phase is _CLOSING:
+            self.deadline = now + LINGER_SECONDS
+            return unsent > 0 and now < self._unsent_deadline
+        return now < self._unsent_deadline
+
+    def pause_writing(self) -> None:
+        self.write_paused = True
+        self._unsent_deadline = inf
+
+    def resume_writing(self) -> None:
+        self.write_paused = False
+        self._unsent_deadline = inf
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+
+    def _pause_reading(self) -> None:
+        if self._reading:
+            self._reading = False
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if not self._reading and not self.lost:
+            self._reading = True
+            self.transport.resume_reading()
+
+
+def _is_connected(transport: asyncio.Transport) -> bool:
+    """Whether the kernel still holds the connection to be one: a client that is gone has answered with a reset."""
+    connection = transport.get_extra_info("socket")
+    if connection is None or not hasattr(socket, "TCP_INFO"):
+        return True
+    try:
+        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+    except OSError:
+        return False
+    return bool(info[0] != _TCP_CLOSED)

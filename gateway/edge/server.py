@@ -1,0 +1,87 @@
+"""uvicorn's server as the data plane runs it: our own protocol, on a socket that outlives it, stopped by `drain`."""
+
+import asyncio
+import socket
+from typing import Any
+
+import uvicorn
+
+from gateway.accept import Acceptor, ConnectionBoard
+from gateway.edge.protocol import EdgeProtocol
+from gateway.edge.state import EdgeState, Front
+
+DRAIN_POLL_SECONDS = 0.05
+
+
+class EdgeServer(uvicorn.Server):
+    """front: what the app behind it says of limits, and where refusals are reported; made in a running loop or not."""
+
+    server_state: EdgeState
+
+    def __init__(self, config: uvicorn.Config, front: Front) -> None:
+        super().__init__(config)
+        self._front = front
+
+    async def begin(self, sockets: list[socket.socket], board: ConnectionBoard | None = None) -> None:
+        """Starts to accept. Accepting, signals, the main loop and the date header are not uvicorn's here.
+
+        board: how many connections each worker holds, where several accept on these sockets.
+        """
+        config = self.config
+        if not config.loaded:
+            config.load()
+        self.lifespan = config.lifespan_class(config)
+        await self.lifespan.startup()
+        self.server_state = EdgeState(self._front, asyncio.get_running_loop())
+        self.server_state.board = board
+        self.servers = []
+        self.acceptors = [Acceptor(each, self._protocol, board) for each in sockets]
+        for acceptor in self.acceptors:
+            acceptor.start()
+        self.started = True
+
+    def _protocol(self) -> asyncio.Protocol:
+        return EdgeProtocol(self.config, self.server_state)
+
+    def announce_drain(self) -> None:
+        """From now on each answer carries `Connection: close`; new connections are still accepted."""
+        self.server_state.draining = True
+
+    async def drain(self, timeout_seconds: float) -> int:
+        """Stops accepting, closes idle connections, waits for running requests. Returns how many were cut."""
+        for acceptor in self.acceptors:
+            acceptor.close()
+        await asyncio.sleep(DRAIN_POLL_SECONDS)  # what is already in a socket's buffer becomes a request first
+        for connection in list(self.server_state.swept):
+            connection.shutdown()
+        deadline = asyncio.get_running_loop().time() + timeout_seconds
+        while self._unfinished() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - uvicorn has no event
+            await asyncio.sleep(DRAIN_POLL_SECONDS)
+        return self.cut()
+
+    def cut(self) -> int:
+        """Ends what is left at once. Returns how many requests that were."""
+        left = len(self.server_state.tasks)
+        for connection in list(self.server_state.swept):
+            connection.cut()
+        return left
+
+    def _unfinished(self) -> bool:
+        return bool(self.server_state.connections or self.server_state.tasks)
+
+
+def edge_config(app: Any) -> uvicorn.Config:
+    """How the data plane runs under uvicorn: nothing added to what the proxy says, no signals, no access log."""
+    return uvicorn.Config(
+        app,
+        http=EdgeProtocol,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        backlog=2048,
+    )

@@ -1,0 +1,107 @@
+"""What all client connections of a worker share, and the one sweep that looks at their deadlines."""
+
+import asyncio
+import resource
+from collections import Counter
+from typing import Protocol
+
+from uvicorn.server import ServerState
+
+from gateway.accept import ConnectionBoard
+from gateway.config.schema import Limits
+from gateway.errors import GatewayError
+from gateway.rules.request_head import HeadLimits
+
+SWEEP_SECONDS = 0.1
+"""How late a deadline of a client's connection may be kept. One timer for all of them, none for each."""
+
+
+class Front(Protocol):
+    """What stands behind the edge: the limits in force, and a place to report what never became a request."""
+
+    @property
+    def limits(self) -> Limits:
+        """Of the plan in force; read afresh for each connection and each request."""
+        ...
+
+    @property
+    def head_limits(self) -> HeadLimits:
+        """Those of them that bound a request's head."""
+        ...
+
+    def trusts(self, address: str) -> bool:
+        """Whether many users may come from this address: it is a trusted proxy's."""
+        ...
+
+    def refused(self, error: GatewayError, *, request_id: bytes, method: bytes, path: bytes, seconds: float) -> None:
+        """The edge has answered a request by itself: it is counted and logged like any other."""
+        ...
+
+
+class SweptConnection(Protocol):
+    """What the sweep and the server see of a connection; `EdgeProtocol`."""
+
+    deadline: float
+    write_paused: bool
+
+    def expire(self, now: float) -> None: ...
+    def check_writing(self, now: float) -> None: ...
+    def shutdown(self) -> None: ...
+    def cut(self) -> None: ...
+
+
+class EdgeState(ServerState):
+    """`draining`: answers close their connections. swept: all connections, for the sweep. by_client: how many each
+    address holds.
+    """
+
+    def __init__(self, front: Front, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self.front = front
+        self.loop = loop
+        self.draining = False
+        self.board: ConnectionBoard | None = None
+        self.swept: set[SweptConnection] = set()
+        self.by_client: Counter[str] = Counter()
+        self.most_connections = _descriptors_for_clients()
+        self._sweeping = False
+
+    def add(self, connection: SweptConnection, address: str) -> bool:
+        """Whether there is room for the connection. It is counted in any case; `remove` must follow."""
+        self.swept.add(connection)
+        self.by_client[address] += 1
+        if self.board is not None:
+            self.board.add(1)
+        if not self._sweeping:
+            self._sweeping = True
+            self.loop.call_later(SWEEP_SECONDS, self._sweep)
+        limits = self.front.limits
+        if len(self.swept) > min(limits.max_connections, self.most_connections):
+            return False
+        return self.by_client[address] <= limits.max_connections_per_client or self.front.trusts(address)
+
+    def remove(self, connection: SweptConnection, address: str) -> None:
+        """It is gone."""
+        self.swept.discard(connection)
+        self.by_client[address] -= 1
+        if not self.by_client[address]:
+            del self.by_client[address]
+        if self.board is not None:
+            self.board.add(-1)
+
+    def _sweep(self) -> None:
+        now = self.loop.time()
+        for connection in list(self.swept):
+            if connection.deadline <= now:
+                connection.expire(now)
+            elif connection.write_paused:
+                connection.check_writing(now)
+        self._sweeping = bool(self.swept)
+        if self._sweeping:
+            self.loop.call_later(SWEEP_SECONDS, self._sweep)
+
+
+def _descriptors_for_clients() -> int:
+    """Of this process's descriptors an eighth is left for upstreams, Redis and files."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1_000_000 if soft == resource.RLIM_INFINITY else soft - max(soft // 8, 64)

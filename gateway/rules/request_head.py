@@ -1,0 +1,148 @@
+"""A request's head from its bytes, strictly (RFC 9112 sections 2 to 6): valid and with one meaning, or refused.
+
+The gateway reads heads itself: parsers made to get along with everybody (llhttp among them) take what they can, and
+every leniency is a place where the next server reads another request. One pass, a few microseconds; pure.
+"""
+
+import re
+from dataclasses import dataclass
+
+from gateway.errors import ClientError
+from gateway.rules.framing import bad_request, body_length
+from gateway.rules.target import check_method, resolve_target
+from gateway.rules.tokens import TOKEN, are_lines, field_name
+
+Fields = list[tuple[bytes, bytes]]
+
+_LINE = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % TOKEN)
+_OTHER_VERSION = re.compile(rb"%b [!-~]+ HTTP/[02-9](?:\.[0-9])?" % TOKEN)
+_BROKEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
+_SPECIAL = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade"))
+_EMPTY: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HeadLimits:
+    """How large a head may be. target_bytes: answered 414, the others 431."""
+
+    head_bytes: int
+    fields: int
+    target_bytes: int
+
+
+@dataclass(slots=True)
+class RequestHead:
+    """What a head says. fields: names in lower case, with exactly one valid `host` (none of HTTP/1.0 clients that name
+    none). target: the path with its query, or `*`. length: of the body; CHUNKED where its chunks tell.
+    keep_alive: the client wants, or allows, the connection to stay open. wants_websocket: it asks for an upgrade.
+    """
+
+    method: bytes
+    target: bytes
+    minor: int
+    fields: Fields
+    length: int
+    keep_alive: bool
+    expects_continue: bool = False
+    wants_websocket: bool = False
+
+
+def parse_head(head: bytes, limits: HeadLimits) -> RequestHead:
+    """head: from the request line's first byte to the CRLF that ends the last field line, without the empty line.
+
+    Raises ClientError: 400, 405, 414, 417, 431, 501 or 505.
+    """
+    line, *lines = head.split(b"\r\n")
+    method, target, minor = parse_line(line, limits)
+    if len(head) > limits.head_bytes or len(lines) - 1 > limits.fields:
+        raise too_large_head()
+    if not are_lines(head):
+        raise bad_request("the head holds a bare line end or a control character")
+    lines.pop()  # what follows the last CRLF: nothing
+    fields: Fields = []
+    special: dict[bytes, tuple[bytes, ...]] = {}
+    for text in lines:
+        raw, colon, value = text.partition(b":")
+        name = field_name(raw)
+        if name is None or not colon:
+            raise bad_request("a field of the head has no valid name")
+        value = value.strip(b" \t")
+        fields.append((name, value))
+        if name in _SPECIAL:
+            special[name] = (*special.get(name, _EMPTY), value)
+    return _meaning(method, target, minor, fields, special)
+
+
+def _meaning(
+    method: bytes, target: bytes, minor: int, fields: Fields, special: dict[bytes, tuple[bytes, ...]]
+) -> RequestHead:
+    hosts = special.get(b"host", _EMPTY)
+    path, host = resolve_target(method, target, hosts, minor=minor)
+    if host is not None and (not hosts or host != hosts[0]):
+        fields[:] = [field for field in fields if field[0] != b"host"]
+        fields.append((b"host", host))
+    length = body_length(special.get(b"content-length", _EMPTY), special.get(b"transfer-encoding", _EMPTY), minor=minor)
+    head = RequestHead(method, path, minor, fields, length, keep_alive=minor > 0)
+    if b"connection" in special:
+        options = {option.strip(b" \t").lower() for option in b",".join(special[b"connection"]).split(b",")}
+        head.keep_alive = b"close" not in options and (minor > 0 or b"keep-alive" in options)
+    if b"expect" in special and minor:
+        _check_expectation(special[b"expect"])
+        head.expects_continue = True
+    if b"upgrade" in special:
+        head.wants_websocket = any(b"websocket" in value.lower() for value in special[b"upgrade"])
+    return head
+
+
+def _check_expectation(values: tuple[bytes, ...]) -> None:
+    """RFC 9110 section 10.1.1: the only expectation that there is; HTTP/1.0 has none."""
+    if any(value.lower() != b"100-continue" for value in values):
+        raise ClientError(417, "Expectation failed", "the only expectation that is met is 100-continue")
+
+
+def parse_line(line: bytes, limits: HeadLimits) -> tuple[bytes, bytes, int]:
+    """Method, target and minor version of a request line. An HTTP/1.x of the future is read as HTTP/1.1 (RFC 9110
+    section 2.5). Raises ClientError: 400, 405, 414, 501 or 505.
+    """
+    found = _LINE.fullmatch(line)
+    if found is None:
+        if _OTHER_VERSION.fullmatch(line):
+            raise _other_version()
+        raise bad_request("the request line is not one of HTTP/1.1")
+    method, target, major, minor = found.groups()
+    if major != b"1":
+        raise _other_version()
+    if len(target) > limits.target_bytes:
+        raise too_long_target()
+    check_method(method)
+    return method, target, 0 if minor == b"0" else 1
+
+
+def check_beginning(text: bytes, limits: HeadLimits, *, checked: int = 0) -> None:
+    """Of a head that has not wholly arrived: raises what is already certain (what `parse_head` would raise), so that
+    nobody waits for the end of what will be refused. text: from the request line's first byte, of which as many bytes
+    as `checked` have passed before.
+    """
+    if _BROKEN.search(text, max(checked - 1, 0)):
+        raise bad_request("the head holds a bare line end or a control character")
+    line, end, _ = text.partition(b"\r\n")
+    if end:
+        parse_line(line, limits)
+    elif len(line.partition(b" ")[2]) > limits.target_bytes + len(" HTTP/1.1\r"):
+        raise too_long_target()
+    if len(text) > limits.head_bytes:
+        raise too_large_head()
+
+
+def _other_version() -> ClientError:
+    return ClientError(505, "HTTP version not supported", "HTTP/1.1 is what is spoken here")
+
+
+def too_large_head() -> ClientError:
+    """431: more bytes or more fields than are read (RFC 6585 section 5)."""
+    return ClientError(431, "Request header fields too large", "the request's head is larger than is served here")
+
+
+def too_long_target() -> ClientError:
+    """414."""
+    return ClientError(414, "URI too long", "the request's target is longer than is served here")

@@ -1,0 +1,37 @@
+"""Characters of HTTP's grammar (RFC 9110 section 5): what a field's name and value may be made of."""
+
+import re
+from functools import lru_cache
+
+MAX_NAME = 256
+"""No field in use has a longer name; what is remembered of names stays small."""
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+
+_is_token = re.compile(TOKEN).fullmatch
+_TEXT = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
+_LINES = _TEXT + b"\r\n"
+
+
+def field_name(raw: bytes) -> bytes | None:
+    """A field's name in lower case; None where it is no token (RFC 9110 section 5.1) or longer than any name is.
+
+    A space before the colon, a folded line's leading space and an empty name are all no tokens.
+    """
+    return _lowered(raw) if len(raw) <= MAX_NAME else None
+
+
+@lru_cache(maxsize=4096)
+def _lowered(raw: bytes) -> bytes | None:
+    return raw.lower() if _is_token(raw) else None
+
+
+def is_field_value(value: bytes) -> bool:
+    """Whether a value holds neither line ends nor NUL nor other control characters but the tab (section 5.5)."""
+    return not value.translate(None, _TEXT)
+
+
+def are_lines(text: bytes) -> bool:
+    """The same for many lines at once: every line end is a whole CRLF, and nothing else is a control character."""
+    breaks = text.count(b"\r\n")
+    return breaks == text.count(b"\n") == text.count(b"\r") and not text.translate(None, _LINES)
