@@ -93,7 +93,7 @@ class Acceptor:
                 self._refused(error)
             return
         self._exhausted = False
-        connection.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+        connection.setblocking(False)
         task = self._loop.create_task(self._serve(connection), name="accept")
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
