@@ -39,8 +39,11 @@ from gateway.rules.upgrade import is_handshake
 from gateway.websocket_edge import Upgraded, WebSocketEdge, take_over
 
 LINGER_SECONDS = 2.0
-LINGER_BYTES = 1_048_576
-"""What is still taken from a client that has its answer, so that it can read it."""
+LINGER_BYTES = 67_108_864
+"""What is still taken, to be thrown away, from a client that has its last answer, so that it can read it."""
+
+DRAIN_BYTES = 1_048_576
+"""How much of a body that nobody wants is read so that its connection can be used again."""
 
 MAX_EMPTY_LINES = 4
 """Before a request line: RFC 9112 section 2.2 asks for one at least."""
@@ -240,12 +243,14 @@ class EdgeProtocol(asyncio.Protocol):
     def _discard(self, size: int) -> None:
         """Of a client that has its answer, or will have it soon."""
         self._discarded += size
-        if self._discarded <= LINGER_BYTES:
-            return
-        if self.cycle is None or self.cycle.response_complete:
+        if self.cycle is not None and not self.cycle.response_complete:
+            if self._discarded > DRAIN_BYTES:
+                self._pause_reading()
+        elif self.phase is _BODY:
+            if self._discarded > DRAIN_BYTES:
+                self._end()
+        elif self._discarded > LINGER_BYTES:
             self._end(at_once=True)
-        else:
-            self._pause_reading()
 
     def eof_received(self) -> bool:
         """The client sends no more. Whether the connection stays open for what it is owed."""
@@ -317,7 +322,7 @@ class EdgeProtocol(asyncio.Protocol):
     @property
     def has_much_to_come(self) -> bool:
         """Whether the rest of a body is more than we would take for nothing, or may be."""
-        return self._framing is not None and self._framing.remaining > LINGER_BYTES
+        return self._framing is not None and self._framing.remaining > DRAIN_BYTES
 
     def write(self, data: bytes) -> None:
         if data and not self.lost:

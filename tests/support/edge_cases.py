@@ -11,6 +11,9 @@ from tests.support.scripted_upstream import LOOPS, OK, serving
 EDGE = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", LOOPS[:1])]
 """For tables of many cases: one event loop is enough to show what is read in bytes."""
 
+BOTH_LOOPS = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", LOOPS)]
+"""For what depends on how a loop closes, pauses and waits."""
+
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: inner\r\n\r\n"
 LAST = b"GET /last HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
 
@@ -42,7 +45,8 @@ async def replies_of(client, methods=()):
         try:
             replies.append(await client.reply(methods[len(replies)] if len(replies) < len(methods) else "GET"))
         except BrokenReplyError as end:
-            assert end.args in ((b"",), ()), end.args
+            if end.args not in {(b"",), ()}:
+                raise
             return replies
 
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.support.edge_cases import EDGE, LAST, SMUGGLED, assert_refused, play
-from tests.support.proxy_harness import OUR_EDGE, gateway, head_of, one
+from tests.support.edge_cases import BOTH_LOOPS, EDGE, LAST, SMUGGLED, assert_refused, play
+from tests.support.proxy_harness import gateway, head_of, one
 from tests.support.scripted_upstream import OK, answer_all, answering, applies, eventually, serving
 
 CHUNKS = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
@@ -179,9 +179,9 @@ async def test_the_rest_of_a_short_body_is_no_request():
 # -- closing one side
 
 
-@applies(*OUR_EDGE)
+@applies(*BOTH_LOOPS)
 @pytest.mark.parametrize("number", [1, 3])
-async def test_a_client_that_has_closed_its_side_gets_its_answers(server, number):
+async def test_a_client_that_has_closed_its_side_gets_its_answers(number):
     async with serving(answer_all) as upstream, gateway(one(upstream)) as gw, gw.client() as client:
         await client.send(b"".join(head_of("POST", f"/{n}", "content-length: 2") + b"hi" for n in range(number)))
         client.writer.write_eof()
@@ -191,8 +191,8 @@ async def test_a_client_that_has_closed_its_side_gets_its_answers(server, number
         assert len(upstream.requests) == number
 
 
-@applies(*OUR_EDGE)
-async def test_a_client_that_has_closed_its_side_and_takes_its_answer_is_there(server):
+@applies(*BOTH_LOOPS)
+async def test_a_client_that_has_closed_its_side_and_takes_its_answer_is_there():
     async def script(peer):
         await peer.request()
         await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n")
@@ -216,8 +216,8 @@ async def test_a_client_that_has_closed_its_side_and_takes_its_answer_is_there(s
         assert gw.requests == {("none", "fixed", "200"): 1}
 
 
-@applies(*OUR_EDGE)
-async def test_a_client_that_is_gone_is_not_waited_for(server):
+@applies(*BOTH_LOOPS)
+async def test_a_client_that_is_gone_is_not_waited_for():
     async def script(peer):
         await peer.request()
         await peer.closed()
@@ -234,9 +234,9 @@ async def test_a_client_that_is_gone_is_not_waited_for(server):
         assert gw.requests == {("none", "fixed", "499"): 1}
 
 
-@applies(*OUR_EDGE)
+@applies(*BOTH_LOOPS)
 @pytest.mark.parametrize("sent", [b"GET / HT", b"GET / HTTP/1.1\r\nHost: test\r\n"])
-async def test_half_a_head_and_no_more_is_400(server, sent):
+async def test_half_a_head_and_no_more_is_400(sent):
     async with serving(answer_all) as upstream, gateway(one(upstream)) as gw, gw.client() as client:
         await client.send(sent)
         client.writer.write_eof()
@@ -245,8 +245,8 @@ async def test_half_a_head_and_no_more_is_400(server, sent):
         assert upstream.peers == []
 
 
-@applies(*OUR_EDGE)
-async def test_half_a_body_and_no_more_reaches_no_origin_as_a_whole(server):
+@applies(*BOTH_LOOPS)
+async def test_half_a_body_and_no_more_reaches_no_origin_as_a_whole():
     async with serving(answer_all) as upstream, gateway(one(upstream)) as gw, gw.client() as client:
         await client.send(head_of("POST", "/", "content-length: 9") + b"half")
         client.writer.write_eof()

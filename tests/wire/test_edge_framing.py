@@ -1,4 +1,4 @@
-"""Where a request ends: whatever two servers could read in two ways is refused, and nothing of it reaches the origin."""
+"""Where a request ends: what two servers could read in two ways is refused, and nothing of it reaches the origin."""
 
 import pytest
 
@@ -18,36 +18,41 @@ LENGTHS = [
 ]  # fmt: skip
 CODINGS = [
     b"xchunked", b"chunkedx", b"chunked, identity", b"chunked, chunked", b"chunked,", b",chunked", b", chunked", b"",
-    b"chunked;a=b", b"chunked; q=1", b'"chunked"', b"'chunked'", b"chun ked", b"[chunked]", b"chunked\x0b", b"\x0bchunked",
-    b"chunked\x00", b"\x00chunked", b"chunked\x7f", b"\xffchunked", b"chunked\xa0", b"\xef\xbb\xbfchunked", b"identity",
-    b"gzip", b"chunked, gzip", b"cow", b"chunk", b"chunked\r", b"chunked\n", b"\x01chunked", b"chunked/1", b"chunked=1",
+    b"chunked;a=b", b"chunked; q=1", b'"chunked"', b"'chunked'", b"chun ked", b"[chunked]", b"chunked\x0b",
+    b"\x0bchunked", b"chunked\x00", b"\x00chunked", b"chunked\x7f", b"\xffchunked", b"chunked\xa0",
+    b"\xef\xbb\xbfchunked", b"identity", b"gzip", b"chunked, gzip", b"cow", b"chunk", b"chunked\r", b"chunked\n",
+    b"\x01chunked", b"chunked/1", b"chunked=1",
 ]  # fmt: skip
 OBFUSCATED = [
     b"Transfer-Encoding : chunked", b"Transfer-Encoding\t: chunked", b" Transfer-Encoding: chunked",
     b"\tTransfer-Encoding: chunked", b"X: x\nTransfer-Encoding: chunked", b"X: x\rTransfer-Encoding: chunked",
     b"Transfer-Encoding\x00: chunked", b"Transfer-Encoding\x0b: chunked", b"Transfer\x00-Encoding: chunked",
     b"Transfer-Encoding:\r\n chunked", b"Transfer-Encoding:\n chunked", b"Transfer-Encoding\r\n: chunked",
-    b"Transfer-Encoding: chunked\r\n x", b"Transfer-Encoding: chunked\r\n\tx", b"Transfer-Encoding", b"X: x\r\n: chunked",
-    b"Transfer-Encoding\xa0: chunked", b"\xefTransfer-Encoding: chunked", b"Transfer-Encoding:\x0cchunked",
-    b"Transfer Encoding: chunked", b'"Transfer-Encoding": chunked', b"(Transfer-Encoding): chunked", b"Transfer-Encoding\x7f: chunked",
+    b"Transfer-Encoding: chunked\r\n x", b"Transfer-Encoding: chunked\r\n\tx", b"Transfer-Encoding",
+    b"X: x\r\n: chunked", b"Transfer-Encoding\xa0: chunked", b"\xefTransfer-Encoding: chunked",
+    b"Transfer-Encoding:\x0cchunked", b"Transfer Encoding: chunked", b'"Transfer-Encoding": chunked',
+    b"(Transfer-Encoding): chunked", b"Transfer-Encoding\x7f: chunked",
 ]  # fmt: skip
 CHUNKS = [
-    b"-5\r\nhello\r\n0\r\n\r\n", b"+5\r\nhello\r\n0\r\n\r\n", b"0x5\r\nhello\r\n0\r\n\r\n", b" 5\r\nhello\r\n0\r\n\r\n",
-    b"5 \r\nhello\r\n0\r\n\r\n", b"5\t\r\nhello\r\n0\r\n\r\n", b"5;\r\nhello\r\n0\r\n\r\n", b"5 ;\r\nhello\r\n0\r\n\r\n",
-    b"5;=b\r\nhello\r\n0\r\n\r\n", b"5;a=\r\nhello\r\n0\r\n\r\n", b"5;a;\r\nhello\r\n0\r\n\r\n", b"5;a b\r\nhello\r\n0\r\n\r\n",
-    b"5;a\x00\r\nhello\r\n0\r\n\r\n", b"5;a=\x01\r\nhello\r\n0\r\n\r\n", b'5;a="\r\nhello\r\n0\r\n\r\n', b'5;a="\x01"\r\nhello\r\n0\r\n\r\n',
-    b"5;a \r\nhello\r\n0\r\n\r\n", b"5;a\rb\r\nhello\r\n0\r\n\r\n", b"5;a\nhello\r\n0\r\n\r\n", b"5,a\r\nhello\r\n0\r\n\r\n",
-    b"5\nhello\r\n0\r\n\r\n", b"5\rhello\r\n0\r\n\r\n", b"5\r\r\nhello\r\n0\r\n\r\n", b"\r\n5\r\nhello\r\n0\r\n\r\n",
-    b"5\r\nhello0\r\n\r\n", b"5\r\nhello\n0\r\n\r\n", b"5\r\nhello\r0\r\n\r\n", b"5\r\nhello!\r\n0\r\n\r\n", b"5\r\nhell\r\n0\r\n\r\n\r\n",
-    b"4\r\nhello\r\n0\r\n\r\n", b"6\r\nhello\r\n0\r\n\r\n", b"g\r\nhello\r\n0\r\n\r\n", b"5g\r\nhello\r\n0\r\n\r\n", b"\r\n\r\n",
-    b"FFFFFFFFFFFFFFFF\r\nhello\r\n0\r\n\r\n", b"10000000000000005\r\nhello\r\n0\r\n\r\n", b"0" * 17 + b"5\r\nhello\r\n0\r\n\r\n",
-    b"100000005\x00\r\nhello", b"5_0\r\nhello", b"5\r\nhello\r\n\r\n0\r\n\r\n", b"5\r\nhello\r\n-0\r\n\r\n", b"0;\r\n\r\n", b"0\n\n", b"0\r\n\n",
-    b"0\r\n\rX\n", b"5;" + b"a" * 2000 + b"\r\nhello\r\n0\r\n\r\n", b"1;a=" + b"b" * 1000 + b"\r\nx\r\n", b"hello",
+    b"-5\r\nhello\r\n0\r\n\r\n", b"+5\r\nhello\r\n0\r\n\r\n", b"0x5\r\nhello\r\n0\r\n\r\n",
+    b" 5\r\nhello\r\n0\r\n\r\n", b"5 \r\nhello\r\n0\r\n\r\n", b"5\t\r\nhello\r\n0\r\n\r\n",
+    b"5;\r\nhello\r\n0\r\n\r\n", b"5 ;\r\nhello\r\n0\r\n\r\n", b"5;=b\r\nhello\r\n0\r\n\r\n",
+    b"5;a=\r\nhello\r\n0\r\n\r\n", b"5;a;\r\nhello\r\n0\r\n\r\n", b"5;a b\r\nhello\r\n0\r\n\r\n",
+    b"5;a\x00\r\nhello\r\n0\r\n\r\n", b"5;a=\x01\r\nhello\r\n0\r\n\r\n", b'5;a="\r\nhello\r\n0\r\n\r\n',
+    b'5;a="\x01"\r\nhello\r\n0\r\n\r\n', b"5;a \r\nhello\r\n0\r\n\r\n", b"5;a\rb\r\nhello\r\n0\r\n\r\n",
+    b"5;a\nhello\r\n0\r\n\r\n", b"5,a\r\nhello\r\n0\r\n\r\n", b"5\nhello\r\n0\r\n\r\n", b"5\rhello\r\n0\r\n\r\n",
+    b"5\r\r\nhello\r\n0\r\n\r\n", b"\r\n5\r\nhello\r\n0\r\n\r\n", b"5\r\nhello0\r\n\r\n", b"5\r\nhello\n0\r\n\r\n",
+    b"5\r\nhello\r0\r\n\r\n", b"5\r\nhello!\r\n0\r\n\r\n", b"5\r\nhell\r\n0\r\n\r\n\r\n", b"4\r\nhello\r\n0\r\n\r\n",
+    b"6\r\nhello\r\n0\r\n\r\n", b"g\r\nhello\r\n0\r\n\r\n", b"5g\r\nhello\r\n0\r\n\r\n", b"\r\n\r\n",
+    b"FFFFFFFFFFFFFFFF\r\nhello\r\n0\r\n\r\n", b"10000000000000005\r\nhello\r\n0\r\n\r\n",
+    b"0" * 17 + b"5\r\nhello\r\n0\r\n\r\n", b"100000005\x00\r\nhello", b"5_0\r\nhello",
+    b"5\r\nhello\r\n\r\n0\r\n\r\n", b"5\r\nhello\r\n-0\r\n\r\n", b"0;\r\n\r\n", b"0\n\n", b"0\r\n\n", b"0\r\n\rX\n",
+    b"5;" + b"a" * 2000 + b"\r\nhello\r\n0\r\n\r\n", b"1;a=" + b"b" * 1000 + b"\r\nx\r\n", b"hello",
 ]  # fmt: skip
 CHUNKS[-2] = CHUNKS[-2] * 20 + b"0\r\n\r\n"
 TRAILERS = [
-    b"X : y", b" X: y", b"X", b": y", b"X: \x00", b"X: y\rZ: z", b"X: y\nZ: z", b"X\x00: y", b"X: y\r\n z", b"X(: y", b"\xff: y",
-    b"GET /smuggled HTTP/1.1", b"X: " + b"y" * 40_000,
+    b"X : y", b" X: y", b"X", b": y", b"X: \x00", b"X: y\rZ: z", b"X: y\nZ: z", b"X\x00: y", b"X: y\r\n z", b"X(: y",
+    b"\xff: y", b"GET /smuggled HTTP/1.1", b"X: " + b"y" * 40_000,
 ]  # fmt: skip
 
 

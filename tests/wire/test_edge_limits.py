@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 import socket
 import time
@@ -10,8 +11,8 @@ import pytest
 
 from gateway.config.load import load
 from gateway.rules.plan import compile_plan
-from tests.support.edge_cases import EDGE, LAST, assert_refused, play
-from tests.support.proxy_harness import OUR_EDGE, BrokenReplyError, gateway, head_of, one
+from tests.support.edge_cases import BOTH_LOOPS, EDGE, LAST, assert_refused, play
+from tests.support.proxy_harness import BrokenReplyError, gateway, head_of, one
 from tests.support.scripted_upstream import OK, answer_all, applies, eventually, serving
 
 BODY = """
@@ -93,7 +94,8 @@ async def test_the_shipped_limits_leave_room_for_what_is_usual():
 
 @applies(*EDGE)
 @pytest.mark.parametrize(("path", "size", "status"), [
-    ("/a", 10, 200), ("/a", 11, 413), ("/a", 10**17, 413), ("/none", 0, 200), ("/none", 1, 413), ("/large", 1_000_000, 200), ("/large", 1_000_001, 413),
+    ("/a", 10, 200), ("/a", 11, 413), ("/a", 10**17, 413), ("/none", 0, 200), ("/none", 1, 413),
+    ("/large", 1_000_000, 200), ("/large", 1_000_001, 413),
 ])  # fmt: skip
 async def test_a_declared_body(path, size, status):
     async with serving(answer_all) as old, gateway(BODY.format(old=old.url)) as gw, gw.client() as client:
@@ -108,8 +110,9 @@ async def test_a_declared_body(path, size, status):
 
 @applies(*EDGE)
 @pytest.mark.parametrize(("path", "sizes", "status"), [
-    ("/a", [5, 5], 200), ("/a", [5, 6], 413), ("/a", [11], 413), ("/a", [1] * 50, 413), ("/none", [], 200), ("/none", [1], 413),
-    ("/large", [200_000] * 5, 200), ("/large", [200_000] * 5 + [1], 413), ("/large", [16_000_000], 413),
+    ("/a", [5, 5], 200), ("/a", [5, 6], 413), ("/a", [11], 413), ("/a", [1] * 50, 413), ("/none", [], 200),
+    ("/none", [1], 413), ("/large", [200_000] * 5, 200), ("/large", [200_000] * 5 + [1], 413),
+    ("/large", [16_000_000], 413),
 ])  # fmt: skip
 async def test_a_chunked_body_as_it_arrives(path, sizes, status):
     async with serving(answer_all) as old, gateway(BODY.format(old=old.url)) as gw, gw.client() as client:
@@ -128,9 +131,9 @@ async def test_a_chunked_body_as_it_arrives(path, sizes, status):
 # -- time
 
 
-@applies(*OUR_EDGE)
+@applies(*BOTH_LOOPS)
 @pytest.mark.parametrize("ahead", [False, True])
-async def test_a_head_that_does_not_end(server, ahead):
+async def test_a_head_that_does_not_end(ahead):
     """However lively it arrives: the limit is for the whole of it."""
     top = limits(head_timeout_seconds=0.3)
     async with serving(answer_all) as old, gateway(one(old, top=top)) as gw, gw.client() as client:
@@ -147,9 +150,9 @@ async def test_a_head_that_does_not_end(server, ahead):
         assert len(old.requests) == ahead
 
 
-@applies(*OUR_EDGE)
+@applies(*BOTH_LOOPS)
 @pytest.mark.parametrize("sent", [b"", b"\r\n"])
-async def test_a_connection_on_which_nothing_comes_is_closed_without_a_word(server, sent):
+async def test_a_connection_on_which_nothing_comes_is_closed_without_a_word(sent):
     async with (
         serving(answer_all) as old,
         gateway(one(old, top=limits(head_timeout_seconds=0.1))) as gw,
@@ -160,8 +163,8 @@ async def test_a_connection_on_which_nothing_comes_is_closed_without_a_word(serv
         assert gw.requests == {}
 
 
-@applies(*OUR_EDGE)
-async def test_an_idle_connection_is_closed_without_a_word(server):
+@applies(*BOTH_LOOPS)
+async def test_an_idle_connection_is_closed_without_a_word():
     async with (
         serving(answer_all) as old,
         gateway(one(old, top=limits(keep_alive_seconds=0.1))) as gw,
@@ -172,10 +175,10 @@ async def test_an_idle_connection_is_closed_without_a_word(server):
         assert gw.requests == {("none", "fixed", "200"): 1}
 
 
-@applies(*OUR_EDGE)
+@applies(*BOTH_LOOPS)
 @pytest.mark.parametrize("framing", ["content-length: 100", "transfer-encoding: chunked"])
 @pytest.mark.parametrize("begun", [b"", b"4\r\nhalf\r\n"])
-async def test_a_body_that_stops(server, framing, begun):
+async def test_a_body_that_stops(framing, begun):
     async with (
         serving(answer_all) as old,
         gateway(one(old, top=limits(body_timeout_seconds=0.1))) as gw,
@@ -190,8 +193,8 @@ async def test_a_body_that_stops(server, framing, begun):
         assert gw.upstream_errors == {}
 
 
-@applies(*OUR_EDGE)
-async def test_a_body_that_stops_after_its_answer_has_begun_is_cut(server):
+@applies(*BOTH_LOOPS)
+async def test_a_body_that_stops_after_its_answer_has_begun_is_cut():
     async def script(peer):
         await peer.head()
         await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf")
@@ -210,8 +213,8 @@ async def test_a_body_that_stops_after_its_answer_has_begun_is_cut(server):
         await ended.wait()
 
 
-@applies(*OUR_EDGE)
-async def test_a_client_is_not_blamed_for_an_upstream_that_does_not_read(server):
+@applies(*BOTH_LOOPS)
+async def test_a_client_is_not_blamed_for_an_upstream_that_does_not_read():
     async def script(peer):
         peer.writer.transport.pause_reading()
         asyncio.get_running_loop().call_later(0.5, peer.writer.transport.resume_reading)
@@ -229,8 +232,8 @@ async def test_a_client_is_not_blamed_for_an_upstream_that_does_not_read(server)
         assert len(old.requests[0].body) == size
 
 
-@applies(*OUR_EDGE)
-async def test_a_client_that_does_not_read_its_answer_is_cut(server):
+@applies(*BOTH_LOOPS)
+async def test_a_client_that_does_not_read_its_answer_is_cut():
     async def script(peer):
         await peer.request()
         peer.writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n" + b"x" * 50_000_000)
@@ -247,8 +250,8 @@ async def test_a_client_that_does_not_read_its_answer_is_cut(server):
             assert gw.attempts == {("fixed", "client_gone"): 1}
 
 
-@applies(*OUR_EDGE)
-async def test_a_client_that_does_not_read_the_end_of_its_answer_is_cut(server):
+@applies(*BOTH_LOOPS)
+async def test_a_client_that_does_not_read_the_end_of_its_answer_is_cut():
     """Its answer is complete, and waits in our own buffers."""
     body = b"x" * 30_000_000
 
@@ -263,8 +266,8 @@ async def test_a_client_that_does_not_read_the_end_of_its_answer_is_cut(server):
             await eventually(lambda: not gw.server.server_state.swept)
 
 
-@applies(*OUR_EDGE)
-async def test_a_client_that_reads_slowly_is_served(server):
+@applies(*BOTH_LOOPS)
+async def test_a_client_that_reads_slowly_is_served():
     async def script(peer):
         await peer.request()
         await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 4000000\r\n\r\n" + b"x" * 4_000_000)
@@ -288,9 +291,9 @@ async def test_a_client_that_reads_slowly_is_served(server):
 # -- numbers
 
 
-@applies(*OUR_EDGE)
+@applies(*BOTH_LOOPS)
 @pytest.mark.parametrize("limit", ["max_connections", "max_connections_per_client"])
-async def test_one_connection_too_many_is_503_and_the_next_is_served(server, limit):
+async def test_one_connection_too_many_is_503_and_the_next_is_served(limit):
     async with serving(answer_all) as old, gateway(one(old, top=limits(**{limit: 2}))) as gw, gw.client() as first:
         assert (await first.get()).status == 200
         async with gw.client() as second, gw.client() as third:
@@ -318,8 +321,8 @@ async def test_a_trusted_proxy_brings_many_clients():
         assert [(await first.get()).status, (await second.get()).status] == [200, 200]
 
 
-@applies(*OUR_EDGE)
-async def test_one_request_too_many_is_503_and_the_next_is_served(server):
+@applies(*BOTH_LOOPS)
+async def test_one_request_too_many_is_503_and_the_next_is_served():
     async def script(peer):
         while request := await peer.request():
             if b"slow" in request.line:
@@ -356,10 +359,13 @@ async def test_two_thousand_slow_connections_leave_the_others_untouched():
     """Half of them in a head, half in a body. The slowest of 300 requests beside them is still a quick one."""
 
     async def slow(number):
-        reader, writer = await asyncio.open_connection("127.0.0.1", gw.port)
-        begun = head_of("POST", "/slow", "content-length: 9") + b"x"
-        writer.write(begun if number % 2 else begun[: 10 + number % 40])
+        _, writer = await asyncio.open_connection("127.0.0.1", gw.port)
+        begun = head_of("POST", "/slow", "content-length: 9")
+        writer.write(begun if number % 2 else begun[: 10 + number % 30])
         return writer
+
+    def holds(gw, number):
+        return len(gw.server.server_state.swept) == number
 
     async def timed(client):
         began = time.perf_counter()
@@ -368,9 +374,9 @@ async def test_two_thousand_slow_connections_leave_the_others_untouched():
 
     async with serving(answer_all) as old, gateway(one(old, options="max_connections: 4000")) as gw:
         writers = []
-        for start in range(0, 2000, 100):
-            writers += await asyncio.gather(*(slow(number) for number in range(start, start + 100)))
-        await eventually(lambda: len(gw.server.server_state.swept) == 2000)
+        for start in range(0, 2000, 50):
+            writers += await asyncio.gather(*(slow(number) for number in range(start, start + 50)))
+            await eventually(functools.partial(holds, gw, len(writers)))
         async with gw.client() as client:
             times = sorted([await timed(client) for _ in range(300)])
         for writer in writers:
