@@ -32,6 +32,7 @@ class Reason(StrEnum):
     KILLED = "killed"
     UNKNOWN = "unknown"
     UNHEALTHY = "unhealthy"
+    OVERRIDE = "override"
     DENIED = "denied"
     ALLOWED = "allowed"
     SPLIT = "split"

@@ -6,6 +6,7 @@ from gateway.body import RequestBody
 from gateway.config.schema import EncodedSlash
 from gateway.exchange import Exchange
 from gateway.rules import headers, trace
+from gateway.rules.override import without_override
 from gateway.rules.plan import UpstreamPlan
 from gateway.upstream.api import OutboundRequest
 
@@ -35,7 +36,8 @@ def _path(exchange: Exchange) -> bytes:
 def _fields(exchange: Exchange, upstream: UpstreamPlan, fresh: int) -> headers.Fields:
     host = exchange.host if upstream.keeps_host and exchange.host else upstream.authority
     fields = [(b"host", host)]
-    fields += headers.forwardable_request(exchange.fields, trusted=exchange.trusted)
+    passing = without_override(exchange.fields) if b"cookie" in exchange.named else exchange.fields
+    fields += headers.forwardable_request(passing, trusted=exchange.trusted)
     fields += headers.forwarding_fields(
         exchange.fields, peer=exchange.peer, scheme=exchange.scheme, host=exchange.host, trusted=exchange.trusted
     )

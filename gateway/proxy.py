@@ -26,7 +26,8 @@ from gateway.rules import headers, retry, trace
 from gateway.rules.assign import choose_side, find_target
 from gateway.rules.fallback import MAX_BODY_BYTES, FallbackPlan, is_at_hand
 from gateway.rules.keys import Key, KeySource
-from gateway.rules.plan import Plan
+from gateway.rules.override import find_override
+from gateway.rules.plan import FeaturePlan, Plan
 from gateway.rules.policy import FeaturePolicy
 from gateway.rules.request_head import HeadLimits
 from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamClient, UpstreamGuard, UpstreamResponse
@@ -56,8 +57,9 @@ class DataPlane(Protocol):
 class Proxy:
     """The data plane's ASGI app. The phases with plain names are `WebSockets`' too."""
 
-    def __init__(self, held: DataPlane, recorder: Recorder) -> None:
+    def __init__(self, held: DataPlane, recorder: Recorder, *, override_key: bytes | None = None) -> None:
         self.held = held
+        self.override_key = override_key
         self.recorder = recorder
         self.attempts = Attempts(recorder)
         self.streams: set[Exchange] = set()
@@ -187,9 +189,13 @@ class Proxy:
                 client_ip=exchange.client_ip,
                 known=exchange.key,
                 fresh_key=_fresh_key,
+                override=self._override(exchange, feature) if feature.override else None,
                 diverted=feature.diverts and exchange.guards[feature.upstreams[1]].is_down,
             )
         self.recorder.decided(exchange)
+
+    def _override(self, exchange: Exchange, feature: FeaturePlan) -> Side | None:
+        return find_override(exchange.fields, self.override_key, feature=feature.name, now=time.time())
 
     def _still_decided(self, exchange: Exchange) -> None:
         """Called by the upstream client right before the head is written: from a kill on, nothing reaches new."""

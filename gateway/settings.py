@@ -5,10 +5,15 @@ Children get it as JSON in one environment variable: a Redis password never stan
 
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 from xxhash import xxh32_hexdigest
+
+OVERRIDE_KEY = "GATEWAY_OVERRIDE_KEY"
+OVERRIDE_KEY_FILE = "GATEWAY_OVERRIDE_KEY_FILE"
+MIN_OVERRIDE_KEY_BYTES = 16
 
 PROCESS_VARIABLE = "GATEWAY_PROCESS"
 
@@ -83,6 +88,24 @@ class Process(BaseModel):
             "GATEWAY_SLOT": self.slot,
             "PROMETHEUS_MULTIPROC_DIR": str(self.settings.metrics_dir),
         }
+
+
+def override_key(environment: Mapping[str, str]) -> bytes | None:
+    """What testers' tokens are signed with: from its variable, or from the file that another names; None without any.
+
+    White space around it does not count. Raises ValueError for a key that is too short, OSError for a file that cannot
+    be read.
+    """
+    text = environment.get(OVERRIDE_KEY, "")
+    file = environment.get(OVERRIDE_KEY_FILE, "")
+    if not text and file:
+        text = Path(file).read_text(encoding="utf-8")
+    key = text.strip().encode()
+    if key and len(key) < MIN_OVERRIDE_KEY_BYTES:
+        raise ValueError(
+            f"the override key has less than {MIN_OVERRIDE_KEY_BYTES} bytes; make one: openssl rand -hex 32"
+        )
+    return key or None
 
 
 def this_process() -> Process:

@@ -31,7 +31,7 @@ from gateway.report import UpstreamState, WorkerState
 from gateway.rules.explain import explain
 from gateway.rules.plan import Plan, compile_plan
 from gateway.rules.policy import FeaturePolicy
-from gateway.settings import Process, this_process
+from gateway.settings import OVERRIDE_KEY, Process, override_key, this_process
 from gateway.tasks import Tasks
 from gateway.telemetry import counterfile, logs
 from gateway.telemetry.metrics import RequestMetrics
@@ -65,7 +65,7 @@ class Worker:
             WorkerRegistry(url=url, namespace=self.settings.namespace, worker=self.identity) if url else None
         )
         self.metrics = RequestMetrics()
-        self.proxy = Proxy(self, Recorder(self.metrics))
+        self.proxy = Proxy(self, Recorder(self.metrics), override_key=override_key(os.environ))
         self.server = EdgeServer(edge_config(self.proxy), self.proxy)
         self.lifeline = Lifeline(process.lifeline_fd)
 
@@ -186,6 +186,8 @@ class Worker:
             headers=question.headers,
             client_ip=question.client_ip,
             down={name: why for name, guard in self.guards.items() if (why := guard.why_down()) is not None},
+            override_key=self.proxy.override_key,
+            now=time.time(),
         )
 
     # -- life
@@ -206,6 +208,8 @@ class Worker:
         if self.registry is not None:
             self._tell_other_machines()
             self.tasks.start(self.registry.run(), name="tell-other-machines")
+        if self.proxy.override_key is None and any(feature.override for feature in self.plan.features.values()):
+            log.warning("testers' tokens are ignored: there is no key", variable=OVERRIDE_KEY)
         log.info("serving", config_sha256=self.plan.sha256[:12])
         healthy = await self.lifeline.until_stopped_or(self.tasks.failed)
         self.lifeline.hurry |= not healthy  # the others go on accepting: no balancer needs to know

@@ -9,6 +9,7 @@ from gateway.cli.explain import explain
 from gateway.cli.schema import schema
 from gateway.cli.serve import serve
 from gateway.cli.status import status
+from gateway.cli.token import token
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,6 +21,7 @@ app.command()(check)
 app.command()(schema)
 app.command()(status)
 app.command()(explain)
+app.command()(token)
 app.add_typer(flag.app, name="flag")
 
 

@@ -189,6 +189,7 @@ class Feature(Model):
         (), description="Answers of new that legacy answers instead, beside 502, 503 and 504."
     )
     fallback_max_in_flight: PositiveCount = Field(32, description="Fallbacks at once, per worker.")
+    override: Switch = Field(False, description="Whether a tester's signed token may choose the side.")
     reversible: Switch = Field(True, description="Whether legacy can read what new has written.")
 
 

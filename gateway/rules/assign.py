@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from gateway.config.schema import NoKey
 from gateway.errors import ClientError
-from gateway.model import Decision
+from gateway.model import Decision, Side
 from gateway.rules.headers import is_host
 from gateway.rules.keys import Fields, Key, KeySource, identify, parse_source, read_source
 from gateway.rules.plan import FeaturePlan, Plan, Target
@@ -48,11 +48,13 @@ def choose_side(
     known: Key | None,
     fresh_key: Callable[[KeySource], Key],
     diverted: bool = False,
+    override: Side | None = None,
 ) -> tuple[Key | None, Decision]:
     """The key and the decision for one request of a feature.
 
     known: the key found before, where this is a second decision on the same request. fresh_key: makes the key of a
     request that has none, where the feature issues a cookie. diverted: new is down and legacy serves its users.
+    override: what a tester's token says.
     """
     key = known or identify(feature.sources, fields, client_ip)
     if key is None and feature.no_key is NoKey.ISSUE:
@@ -64,5 +66,6 @@ def choose_side(
         upstreams=feature.upstreams,
         read=lambda text: read_source(parse_source(text), fields, client_ip),
         diverted=diverted,
+        override=override,
     )
     return key, decision

@@ -12,6 +12,7 @@ from gateway.rules.assign import choose_side, find_target
 from gateway.rules.fallback import may_go_twice
 from gateway.rules.headers import by_name, client_address
 from gateway.rules.keys import Fields, Key, KeySource
+from gateway.rules.override import find_override
 from gateway.rules.plan import FeaturePlan, Plan
 from gateway.rules.policy import FeaturePolicy
 from gateway.rules.route_table import Match
@@ -33,11 +34,13 @@ def explain(
     headers: Sequence[tuple[str, str]],
     client_ip: str,
     down: Mapping[str, str] = NOTHING_DOWN,
+    override_key: bytes | None = None,
+    now: float = 0.0,
 ) -> dict[str, object]:
     """The route and why it won, the key and where it came from, the bucket, the flag and its source, the side and the
     reason. Raises ValueError for a URL or header that no request could have.
 
-    down: the upstreams that are known to be down now, and why.
+    down: the upstreams that are known to be down now, and why. override_key, now: what tokens are judged by.
     """
     host, raw_path = _split(url)
     fields = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
@@ -63,9 +66,11 @@ def explain(
             "down": _among(down, target.upstream),
         }
     address = client_address(client_ip, fields, plan.trusted)
+    feature = target.feature
+    override = find_override(fields, override_key, feature=feature.name, now=now) if feature.override else None
     goes_twice = may_go_twice(verb, idempotent_too=target.fallback_idempotent)
     return answer | _decided(
-        target.feature, policies[target.feature.name], fields, address, down, goes_twice=goes_twice
+        target.feature, policies[target.feature.name], fields, address, down, goes_twice=goes_twice, override=override
     )
 
 
@@ -77,6 +82,7 @@ def _decided(
     down: Mapping[str, str],
     *,
     goes_twice: bool,
+    override: Side | None,
 ) -> dict[str, object]:
     key, decision = choose_side(
         feature,
@@ -86,6 +92,7 @@ def _decided(
         known=None,
         fresh_key=_fresh_key,
         diverted=feature.diverts and feature.upstreams[1] in down,
+        override=override,
     )
     if key is not None and key.issued and not decision.issue_cookie:
         key = None
@@ -129,6 +136,8 @@ def _why(
         return "the flag has never been read well, so nothing goes to new"
     if decision.reason is Reason.UNHEALTHY:
         return f"new's upstream {feature.upstreams[1]} is known to be down: {down[feature.upstreams[1]]}"
+    if decision.reason is Reason.OVERRIDE:
+        return "a tester's token, valid for this feature, says so"
     if decision.reason in (Reason.DENIED, Reason.ALLOWED):
         return f"on the {'deny' if decision.reason is Reason.DENIED else 'allow'} list"
     tried = ", ".join(str(source) for source in feature.sources)

@@ -39,6 +39,7 @@ class FeaturePlan:
     """A feature's fixed part; its live part is a `FeaturePolicy`. Pairs are (legacy, new).
 
     diverts: while new is known to be down, legacy serves everybody. fallback: what legacy answers for new.
+    override: a tester's token may choose the side.
     """
 
     name: str
@@ -49,6 +50,7 @@ class FeaturePlan:
     rewrites: tuple[PathRewrite | None, PathRewrite | None]
     diverts: bool
     fallback: FallbackPlan | None
+    override: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ def _feature(name: str, feature: Feature) -> FeaturePlan:
         rewrites=(_rewrite(feature.rewrite.legacy), _rewrite(feature.rewrite.new)),
         diverts=feature.reversible and feature.on_unhealthy is OnUnhealthy.LEGACY,
         fallback=_fallback(feature),
+        override=feature.override,
     )
 
 

@@ -30,15 +30,16 @@ def decide(
     upstreams: tuple[str, str],
     read: Callable[[str], bytes | None],
     diverted: bool = False,
+    override: Side | None = None,
 ) -> Decision:
     """The side for one request of a feature, and why.
 
     policy: what this worker holds of the feature now. key: what identified the user, None without any.
     upstreams: the names of legacy's and new's upstream. read: the request's value of a key source by its text
     (`cookie:plan`), for list entries written as `source=value`. diverted: new is known to be down, and the feature's
-    users go to legacy meanwhile.
+    users go to legacy meanwhile. override: the side that a tester's valid token chooses.
     """
-    side, reason, number = _first_that_applies(policy, key, no_key, read, diverted=diverted)
+    side, reason, number = _first_that_applies(policy, key, no_key, read, diverted=diverted, override=override)
     return Decision(
         feature=policy.name,
         side=side,
@@ -50,7 +51,13 @@ def decide(
 
 
 def _first_that_applies(
-    policy: FeaturePolicy, key: Key | None, no_key: NoKey, read: Callable[[str], bytes | None], *, diverted: bool
+    policy: FeaturePolicy,
+    key: Key | None,
+    no_key: NoKey,
+    read: Callable[[str], bytes | None],
+    *,
+    diverted: bool,
+    override: Side | None,
 ) -> tuple[Side, Reason, int | None]:
     if policy.killed:
         return Side.LEGACY, Reason.KILLED, None
@@ -58,6 +65,8 @@ def _first_that_applies(
         return Side.LEGACY, Reason.UNKNOWN, None
     if diverted:
         return Side.LEGACY, Reason.UNHEALTHY, None
+    if override is not None:
+        return override, Reason.OVERRIDE, None
     if is_listed(policy.deny, key, read):
         return Side.LEGACY, Reason.DENIED, None
     if is_listed(policy.allow, key, read):

@@ -30,9 +30,9 @@ ROOT_COMMAND = typer.main.get_command(app)
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _METRIC_SUFFIX = re.compile(r"_(bucket|count|sum)$")
-_NO_METRICS = {"gateway_id"}  # the cookie
+_NO_METRICS = {"gateway_id", "gateway_override"}  # the cookies
 Command = TyperCommand | TyperGroup
-_READ_BY_OURSELVES = {"GATEWAY_LOG"}  # telemetry/logs.py, in every process
+_READ_BY_OURSELVES = {"GATEWAY_LOG", "GATEWAY_OVERRIDE_KEY"}  # telemetry/logs.py, in every process
 
 
 # -- what documents say

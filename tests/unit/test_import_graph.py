@@ -48,7 +48,7 @@ MAY_IMPORT_UP = {
 
 PURE = {
     "base64", "binascii", "bisect", "collections", "collections.abc", "dataclasses", "decimal", "difflib", "enum",
-    "functools", "ipaddress", "itertools", "math", "re", "string", "types", "typing",
+    "functools", "hashlib", "hmac", "ipaddress", "itertools", "math", "re", "string", "types", "typing",
     "urllib.parse", "orjson", "xxhash",
 }  # fmt: skip
 """All that rules may use from outside: no I/O, no clock, no randomness, no web framework."""
