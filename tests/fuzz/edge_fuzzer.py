@@ -25,7 +25,7 @@ SEEDS = [
     b"GET /a?b=c HTTP/1.1\r\nHost: test\r\nX-A: b\r\n\r\n",
     b"POST /a HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello",
     b"POST /a HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
-    b"5;a=b\r\nhello\r\n3\r\nabc\r\n0\r\nX-T: y\r\n\r\n",
+    + b"5;a=b\r\nhello\r\n3\r\nabc\r\n0\r\nX-T: y\r\n\r\n",
     b"GET http://test/a HTTP/1.1\r\nHost: test\r\nConnection: keep-alive, x\r\n\r\n",
     b"PUT /a HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi",
     b"POST /a HTTP/1.1\r\nHost: [::1]:80\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc",
@@ -38,6 +38,7 @@ WORDS = [
 ]  # fmt: skip
 
 
+_BAD_SPACE = re.compile(rb"\r\n[0-9a-fA-F]+[ \t]+;")
 _FUTURE = re.compile(rb"HTTP/1\.[2-9]")
 _FRAMING_TRAILER = re.compile(
     rb"\r\n0+(?:[ \t]*;[^\r\n]*)?\r\n(?:[^\r\n]+\r\n)*(?:transfer-encoding|content-length|host):", re.IGNORECASE
@@ -180,9 +181,11 @@ def as_h11_reads_it(data):
 
 def is_explained(data, ours, theirs):
     """Whether we see more than h11 for a reason that is known: it refuses an HTTP/1.x above 1.1 (which RFC 9110 section
-    2.5 wants to be read), and reads the framing fields of trailers (which we drop, as section 6.5.1 allows).
+    2.5 wants to be read) and space before a chunk's extension (which RFC 9112 section 7.1.1 wants to be passed over),
+    and reads the framing fields of trailers (which we drop, as RFC 9110 section 6.5.1 allows).
     """
-    return ours[: len(theirs)] == theirs and (_FUTURE.search(data) or _FRAMING_TRAILER.search(data)) is not None
+    known = any(pattern.search(data) for pattern in (_FUTURE, _FRAMING_TRAILER, _BAD_SPACE))
+    return known and ours[: len(theirs)] == theirs
 
 
 async def edge_reads(data, cuts):
