@@ -24,8 +24,10 @@ from gateway.rules.request_head import HeadLimits
 SEEDS = [
     b"GET /a?b=c HTTP/1.1\r\nHost: test\r\nX-A: b\r\n\r\n",
     b"POST /a HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello",
-    b"POST /a HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
-    + b"5;a=b\r\nhello\r\n3\r\nabc\r\n0\r\nX-T: y\r\n\r\n",
+    (
+        b"POST /a HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"5;a=b\r\nhello\r\n3\r\nabc\r\n0\r\nX-T: y\r\n\r\n"
+    ),
     b"GET http://test/a HTTP/1.1\r\nHost: test\r\nConnection: keep-alive, x\r\n\r\n",
     b"PUT /a HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi",
     b"POST /a HTTP/1.1\r\nHost: [::1]:80\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc",
