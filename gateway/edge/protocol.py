@@ -20,7 +20,6 @@ import struct
 import time
 from enum import Enum
 from math import inf
-from urllib.parse import unquote_to_bytes
 
 import structlog
 import uvicorn
@@ -28,7 +27,9 @@ import uvicorn
 from gateway.client import Listener
 from gateway.edge.cycle import READ_AHEAD_BYTES, App, Cycle
 from gateway.edge.reply_head import refusal
+from gateway.edge.scope import client_address, connection_scope, request_scope
 from gateway.edge.state import EdgeState
+from gateway.edge.wire import Wire
 from gateway.errors import ClientError, GatewayError, NoUpstreamError
 from gateway.rules.chunks import BodyFraming, framing_of
 from gateway.rules.framing import bad_request
@@ -49,8 +50,6 @@ MAX_EMPTY_LINES = 4
 """Before a request line: RFC 9112 section 2.2 asks for one at least."""
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-_TCP_CLOSED = 7
-_CR = 13
 
 log = structlog.get_logger("edge")
 
@@ -67,29 +66,19 @@ class Phase(Enum):
 _HEAD, _BODY, _AHEAD, _CLOSING = Phase
 
 
-class EdgeProtocol(asyncio.Protocol):
+class EdgeProtocol(Wire):
     """One per client connection. `listener` is set by the exchange that is being served, if any."""
 
     def __init__(self, config: uvicorn.Config, server_state: EdgeState) -> None:
+        super().__init__(server_state.front, server_state.loop)
         # of the process
         self._state = server_state
-        self._front = server_state.front
-        self._loop = server_state.loop
         self._app: App = config.loaded_app
         # of the connection
-        self.transport: asyncio.Transport = None  # type: ignore[assignment]
         self.listener: Listener | None = None
-        self.lost = False
-        self.deadline = inf
-        self.write_paused = False
         self._scope: dict[str, object] = {}
         self._address = ""
-        self._writable: asyncio.Future[None] | None = None
-        self._unsent = 0
-        self._unsent_deadline = inf
-        self._reading = True
         self._half_closed = False
-        self._wrote = False
         self._closes_soon = False
         self._discarded = 0
         self._websocket: WebSocketEdge | None = None
@@ -105,18 +94,8 @@ class EdgeProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Counts the connection; one too many is told so and closed."""
         self.transport = transport
-        peer, here = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
-        self._address = client[0] if client else ""
-        self._scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "scheme": "https" if transport.get_extra_info("sslcontext") else "http",
-            "server": (str(here[0]), int(here[1])) if isinstance(here, tuple) else None,
-            "client": client,
-            "root_path": "",
-            "extensions": {"gateway.edge": self},
-        }
+        self._scope = connection_scope(transport, self)
+        self._address = client_address(self._scope)
         self._state.connections.add(self)  # type: ignore[arg-type]
         self._began = self._loop.time()
         self.deadline = self._began + self._front.limits.head_timeout_seconds
@@ -135,7 +114,7 @@ class EdgeProtocol(asyncio.Protocol):
         elif phase is _AHEAD:
             self._buffer += data
             if len(self._buffer) > READ_AHEAD_BYTES:
-                self._pause_reading()
+                self.hold_reading()
         else:
             self._discard(len(data))
 
@@ -169,7 +148,7 @@ class EdgeProtocol(asyncio.Protocol):
         if head.wants_websocket and head.minor and is_handshake(head.method, head.fields):
             self._become_websocket(head, rest)
             return
-        cycle = self.cycle = Cycle(self, head, self._scope_of(head))
+        cycle = self.cycle = Cycle(self, head, request_scope(self._scope, head))
         if head.wants_websocket:  # the app refuses it; what follows is none
             cycle.keep_alive = False
         self.deadline = inf
@@ -192,22 +171,9 @@ class EdgeProtocol(asyncio.Protocol):
     def _become_websocket(self, head: RequestHead, rest: bytes) -> None:
         """The connection is handed over; ours are only its count, and what the server tells it."""
         self.deadline = inf
-        scope, tasks = self._scope_of(head), self._state.tasks
+        scope, tasks = request_scope(self._scope, head), self._state.tasks
         upgraded = Upgraded(self.transport, scope, self._app, tasks, self.connection_lost)
         self._websocket = take_over(upgraded, rest)
-
-    def _scope_of(self, head: RequestHead) -> dict[str, object]:
-        raw_path, mark, query = head.target.partition(b"?")
-        path = unquote_to_bytes(raw_path).decode("utf-8", "replace") if b"%" in raw_path else raw_path.decode("ascii")
-        return {
-            **self._scope,
-            "http_version": "1.1" if head.minor else "1.0",
-            "method": head.method.decode("ascii"),
-            "path": path,
-            "raw_path": raw_path + b"?" if mark and not query else raw_path,  # the app is to know of an empty query
-            "query_string": query,
-            "headers": head.fields,
-        }
 
     def _take_body(self, data: bytes) -> None:
         cycle, framing = self.cycle, self._framing
@@ -224,7 +190,7 @@ class EdgeProtocol(asyncio.Protocol):
             cycle.add(piece)
         if framing.done:
             self._end_body(cycle, framing.left)
-        elif self._reading and self.phase is _BODY and not cycle.response_complete:
+        elif self.reading and self.phase is _BODY and not cycle.response_complete:
             self.deadline = self._loop.time() + self._front.limits.body_timeout_seconds
 
     def _end_body(self, cycle: Cycle, left: bytes) -> None:
@@ -234,7 +200,7 @@ class EdgeProtocol(asyncio.Protocol):
             return
         self.phase = _AHEAD
         cycle.end_body()
-        self._resume_reading()  # nobody will ask for more, and a client's leaving must still show
+        self.resume_reading()  # nobody will ask for more, and a client's leaving must still show
         if left:
             self.data_received(left)
         if cycle.response_complete:
@@ -245,7 +211,7 @@ class EdgeProtocol(asyncio.Protocol):
         self._discarded += size
         if self.cycle is not None and not self.cycle.response_complete:
             if self._discarded > DRAIN_BYTES:
-                self._pause_reading()
+                self.hold_reading()
         elif self.phase is _BODY:
             if self._discarded > DRAIN_BYTES:
                 self._end()
@@ -265,13 +231,13 @@ class EdgeProtocol(asyncio.Protocol):
         return False
 
     def _watch_half_closed(self) -> None:
-        self._wrote = False
+        self.wrote = False
         self._loop.call_later(self._front.limits.half_closed_seconds, self._check_half_closed)
 
     def _check_half_closed(self) -> None:
         if self.lost or self.phase is not _AHEAD:
             return
-        if self._wrote and _is_connected(self.transport):
+        if self.wrote and self.is_connected():
             self._watch_half_closed()
         else:
             self.transport.abort()
@@ -324,27 +290,16 @@ class EdgeProtocol(asyncio.Protocol):
         """Whether the rest of a body is more than we would take for nothing, or may be."""
         return self._framing is not None and self._framing.remaining > DRAIN_BYTES
 
-    def write(self, data: bytes) -> None:
-        if data and not self.lost:
-            self._wrote = True
-            self.transport.write(data)
-
     def want_body(self) -> None:
         """The app waits for more of the body."""
-        self._resume_reading()
+        self.resume_reading()
         if self.phase is _BODY and self.deadline == inf:
             self.deadline = self._loop.time() + self._front.limits.body_timeout_seconds
 
     def hold_body(self) -> None:
         """The app is slower than the client: it is not the client that is waited for."""
-        self._pause_reading()
+        self.hold_reading()
         self.deadline = inf
-
-    async def writable(self) -> None:
-        """Returns when the client has taken enough of what was written, or is gone."""
-        while self.write_paused and not self.lost:
-            self._writable = self._loop.create_future()
-            await self._writable
 
     def answered(self, *, keep_alive: bool) -> None:
         """The answer is complete."""
@@ -354,7 +309,7 @@ class EdgeProtocol(asyncio.Protocol):
             self._next()
         else:
             self._discarded = 0
-            self._resume_reading()
+            self.resume_reading()
             self.deadline = self._loop.time() + LINGER_SECONDS
 
     def app_failed(self, cycle: Cycle, error: BaseException | None) -> None:
@@ -372,7 +327,7 @@ class EdgeProtocol(asyncio.Protocol):
     def _next(self) -> None:
         """The connection is ready for another request, of which there may be something already."""
         self.phase = _HEAD
-        self._resume_reading()
+        self.resume_reading()
         self.deadline = self._loop.time() + self._front.limits.keep_alive_seconds
         buffered, self._buffer = self._buffer, b""
         if buffered:
@@ -389,7 +344,7 @@ class EdgeProtocol(asyncio.Protocol):
         if self.lost:
             return
         self.deadline = self._loop.time() + LINGER_SECONDS
-        self._resume_reading()
+        self.resume_reading()
         if at_once or self._half_closed or not self.transport.can_write_eof():
             self.transport.close()
         elif not self.transport.is_closing():
@@ -445,56 +400,15 @@ class EdgeProtocol(asyncio.Protocol):
             self._end()
         elif self.phase is _BODY:
             self._fault(ClientError(408, "Request timeout", "the request's body did not come in time"))
-        elif self.phase is _CLOSING and not self._is_taking(now):
+        elif self.phase is _CLOSING and self.is_taking(now):
+            self.deadline = now + LINGER_SECONDS
+        elif self.phase is _CLOSING:
             self.transport.abort()
 
     def check_writing(self, now: float) -> None:
         """Of a client that is slower than its answer: one that takes none of it for too long is cut. By the sweep."""
-        if not self._is_taking(now):
+        if not self.is_taking(now):
             if self.listener is not None:
                 listener, self.listener = self.listener, None
                 listener.leave()
             self.abort()
-
-    def _is_taking(self, now: float) -> bool:
-        """Whether what was written is on its way. In the closing phase it is looked at again after a while."""
-        unsent = self.transport.get_write_buffer_size()
-        if unsent < self._unsent or self._unsent_deadline == inf:
-            self._unsent_deadline = now + self._front.limits.send_timeout_seconds
-        self._unsent = unsent
-        if self.phase is _CLOSING:
-            self.deadline = now + LINGER_SECONDS
-            return unsent > 0 and now < self._unsent_deadline
-        return now < self._unsent_deadline
-
-    def pause_writing(self) -> None:
-        self.write_paused = True
-        self._unsent_deadline = inf
-
-    def resume_writing(self) -> None:
-        self.write_paused = False
-        self._unsent_deadline = inf
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
-
-    def _pause_reading(self) -> None:
-        if self._reading:
-            self._reading = False
-            self.transport.pause_reading()
-
-    def _resume_reading(self) -> None:
-        if not self._reading and not self.lost:
-            self._reading = True
-            self.transport.resume_reading()
-
-
-def _is_connected(transport: asyncio.Transport) -> bool:
-    """Whether the kernel still holds the connection to be one: a client that is gone has answered with a reset."""
-    connection = transport.get_extra_info("socket")
-    if connection is None or not hasattr(socket, "TCP_INFO"):
-        return True
-    try:
-        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
-    except OSError:
-        return False
-    return bool(info[0] != _TCP_CLOSED)
