@@ -263,6 +263,7 @@ class Worker:
         else:
             cut = self.server.cut()
         listener.close()
+        await self.server.finish()
         log.info("stopped", requests_cut=cut)
 
 

@@ -11,6 +11,7 @@ from gateway.edge.protocol import EdgeProtocol
 from gateway.edge.state import EdgeState, Front
 
 DRAIN_POLL_SECONDS = 0.05
+LAST_ANSWERS_SECONDS = 0.5
 
 
 class EdgeServer(uvicorn.Server):
@@ -65,6 +66,15 @@ class EdgeServer(uvicorn.Server):
         for connection in list(self.server_state.swept):
             connection.cut()
         return left
+
+    async def finish(self) -> None:
+        """Before the process ends: answers of the last moment are written, and what lingers is closed."""
+        deadline = asyncio.get_running_loop().time() + LAST_ANSWERS_SECONDS
+        while self.server_state.tasks and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(DRAIN_POLL_SECONDS / 5)
+        for connection in list(self.server_state.swept):
+            connection.transport.close()
+        await asyncio.sleep(DRAIN_POLL_SECONDS / 5)
 
     def _unfinished(self) -> bool:
         return bool(self.server_state.connections or self.server_state.tasks)
