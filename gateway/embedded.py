@@ -129,7 +129,7 @@ def wait_ready(
             raise EmbeddedError(f"it ended by itself{_last_words(data_dir)}")
         if time.monotonic() > deadline:
             raise EmbeddedError(f"it is not ready after {seconds:g} s{_last_words(data_dir)}")
-        time.sleep(0.02)
+        time.sleep(0.02)  # a poll of a condition, with a deadline
 
 
 def _last_words(data_dir: Path | None) -> str:

@@ -112,7 +112,7 @@ class Stack:
                 ends = "\n".join(self._end_of_log(name) for name in waiting)
                 raise StackError(f"not ready after {READY_SECONDS:.0f} s: {', '.join(waiting)}\n{ends}")
             if waiting:
-                time.sleep(LOOK_SECONDS)
+                time.sleep(LOOK_SECONDS)  # a poll of a condition, with a deadline
 
     def _fail_if_one_died(self) -> None:
         for child in self.children:
@@ -132,7 +132,7 @@ class Stack:
                     if child.name == "gateway":
                         return 1
             try:
-                time.sleep(WATCH_SECONDS)
+                time.sleep(WATCH_SECONDS)  # between two looks at the children
             except KeyboardInterrupt:
                 return 0
 
@@ -160,7 +160,7 @@ class Stack:
                 child.reap()
             if all(child.process is None for child in children):
                 return
-            time.sleep(LOOK_SECONDS)
+            time.sleep(LOOK_SECONDS)  # a poll of a condition, with a deadline
 
 
 def interrupt_at_stops() -> None:

@@ -45,7 +45,7 @@ class AdminApi:
                     reply = client.request(method, path, **more)
                 except httpx.ConnectError as error:
                     if time.monotonic() < deadline:
-                        time.sleep(0.2)
+                        time.sleep(0.2)  # a poll with a deadline: control may be coming back
                         continue
                     fail(f"no gateway answers on {self._base} ({error}); is it running, and is --admin right?")
                 except httpx.HTTPError as error:

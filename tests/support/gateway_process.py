@@ -50,7 +50,7 @@ def until(condition, *, seconds=10.0, what=""):
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, f"not within {seconds} s: {what or condition}"
-        time.sleep(LOOK_SECONDS)
+        time.sleep(LOOK_SECONDS)  # a poll of a condition, with a deadline
     return value
 
 

@@ -18,7 +18,7 @@ def ended(child):
     deadline = time.monotonic() + 10
     while (status := child.reap()) is None:
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(0.01)  # a poll of a condition, with a deadline
     return status
 
 
