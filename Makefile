@@ -3,17 +3,20 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+JOBS   ?= 3
+ALONE  := tests/rollout
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 
-.PHONY: run test install lint unit lock clean
+.PHONY: run test install lint lock clean
 
 run: install  ## everything on embedded defaults; make run ARGS="--port 8080"
 	@exec $(BIN)/python -m stack $(ARGS)
 
 install: $(VENV)/.installed  ## .venv with the `gateway` command
 
-test: lint  ## lint, types and all tests
-	$(BIN)/python -m pytest $(ARGS)
+test: lint  ## lint, types and all tests: those that measure under load run last and alone
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ALONE:%=--ignore=%)
+	$(BIN)/python -m pytest $(ALONE)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

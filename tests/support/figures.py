@@ -4,6 +4,7 @@ import statistics
 
 import pytest
 
+_KEY = "figure"
 _figures = pytest.StashKey()
 
 
@@ -16,9 +17,25 @@ def figure(request):
             text = f"median {statistics.median(value):.1f}, max {max(value):.1f} {unit} of {len(value)}"
         else:
             text = f"{value} {unit}"
-        request.config.stash.setdefault(_figures, []).append(f"{request.node.name}: {name}: {text.strip()}")
+        request.node.user_properties.append((_KEY, f"{request.node.name}: {name}: {text.strip()}"))
 
     return tell
+
+
+def pytest_configure(config):
+    config.stash[_figures] = []
+    config.pluginmanager.register(_Collector(config.stash[_figures]), "figures-collector")
+
+
+class _Collector:
+    """Reads reports, which come to the process that prints even when others ran the tests."""
+
+    def __init__(self, lines):
+        self._lines = lines
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "teardown":
+            self._lines += [text for key, text in report.user_properties if key == _KEY]
 
 
 def pytest_terminal_summary(terminalreporter, config):
