@@ -113,7 +113,7 @@ class ChunkedBody:
         return position + available
 
     def _take_line(self, line: bytes) -> None:
-        if line[-2:] != b"\r\n" or len(line) > MAX_SIZE_LINE + self._max_trailers:
+        if line[-2:] != b"\r\n":
             raise bad_request("a line between the body's chunks does not end in CRLF")
         text = line[:-2]
         if not self._in_trailers:
