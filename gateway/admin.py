@@ -121,7 +121,7 @@ class AdminApp:
 
     async def _history(self, request: Request) -> Response:
         count = request.query_params.get("count", "20")
-        if not count.isdigit() or not 1 <= int(count) <= 1000:
+        if not (count.isascii() and count.isdigit() and len(count) <= 4) or not 1 <= int(count) <= 1000:
             raise HTTPException(400, "count must be a number from 1 to 1000")
         return _json(await self.desk.history(request.path_params["feature"], int(count)))
 

@@ -5,7 +5,8 @@ Frames end here: fragments are put together, pings are answered, masks and closi
 
 Memory is bounded. Reading stops while a message waits to be taken, or while nobody waits and 256 KiB of the next one
 have come; `send` returns when the peer has taken what was written, but for what a transport buffers. Of the pings of a
-peer that does not read, the last one is answered (RFC 6455 section 5.5.3).
+peer that does not read, the last one is answered (RFC 6455 section 5.5.3). All messages of a process that have begun
+and not ended hold `HELD_BYTES` together; who goes over is told to come back (1013).
 """
 
 import asyncio
@@ -20,6 +21,8 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
 READ_AHEAD_BYTES = 262_144
+HELD_BYTES = 268_435_456
+"""Of one process; where a single message may be so large that four of them are more, four of those."""
 CLOSE_SECONDS = 5.0
 """How long a peer that was told goodbye may take to answer and to hang up."""
 STALL_SECONDS = 60.0
@@ -28,6 +31,7 @@ KEEPALIVE_SECONDS = (60, 15, 4)
 """TCP keep-alive: after so much silence, this often, so many times. A host that vanished is noticed in two minutes."""
 
 NO_CODE = 1005
+AGAIN_LATER = 1013
 NO_CLOSE = 1006
 RESTART = 1012
 RESTART_REASON = "service restart"
@@ -39,6 +43,16 @@ Message = str | bytes
 
 _quiet = logging.getLogger("websockets.gateway")
 _quiet.setLevel(logging.CRITICAL)  # what peers do wrong is counted and told by the request's own line
+
+
+class Held:
+    """How much the messages that have begun and not ended hold. One for all wires of a process."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+
+IN_THIS_PROCESS = Held()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +83,7 @@ class Wire(asyncio.Protocol):
         self._parts: bytearray | None = None
         self._is_text = False
         self._held = 0
+        self._begun = 0
         self._ended = False
         self._lost = False
         self._paused = False
@@ -150,6 +165,7 @@ class Wire(asyncio.Protocol):
         error = self._frames.parser_exc
         if error is not None:
             self._end(Closed(NO_CLOSE, fault=str(error) or "protocol error"))
+        self._account()
         self._flush()
         self._regulate()
 
@@ -212,10 +228,19 @@ class Wire(asyncio.Protocol):
         except UnicodeDecodeError:
             self._fail(1007, "a text is not UTF-8")
 
+    def _account(self) -> None:
+        """What this side holds of a message that has not ended goes into the sum of all. Small ones are let be."""
+        size = 0 if self._ended else len(self._frames.reader.buffer) + (len(self._parts) if self._parts else 0)
+        IN_THIS_PROCESS.size += size - self._begun
+        self._begun = size
+        if size > READ_AHEAD_BYTES and IN_THIS_PROCESS.size > max(HELD_BYTES, 4 * self._max_bytes):
+            self._fail(AGAIN_LATER, "the messages of all WebSockets hold too much memory")
+
     def _fail(self, code: int, fault: str) -> None:
         """RFC 6455 section 7.1.7: the peer broke a rule, or our limit."""
         self._parts = None
         self._frames.fail(code, fault)
+        self._frames.reader.discard()
         self._end(Closed(NO_CLOSE, fault=fault))
 
     def _put(self, item: Message | Closed) -> None:
@@ -228,6 +253,7 @@ class Wire(asyncio.Protocol):
         if not self._ended:
             self._ended = True
             self._parts = None
+            self._account()
             self._put(closed)
             self._end_soon()
 

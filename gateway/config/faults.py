@@ -10,7 +10,7 @@ Loc = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """Ordered by position. line and column count from 1, columns in characters."""
+    """Ordered by position. line and column count from 1, columns in characters. As text it is one printable line."""
 
     line: int
     column: int
@@ -21,7 +21,13 @@ class Fault:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}: "
-        return f"{place}{self.key + ': ' if self.key else ''}{self.problem}; {self.remedy}"
+        text = f"{place}{self.key + ': ' if self.key else ''}{self.problem}; {self.remedy}"
+        return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    """What is not printable written out: an escape in a file that somebody sent must not move a terminal's cursor."""
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
 
 
 def key_path(loc: Loc) -> str:

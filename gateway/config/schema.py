@@ -246,6 +246,7 @@ class Limits(Model):
     max_body_bytes: Size = Field(4_294_967_296, description="Of a request's body, where its route says nothing else.")
     head_timeout_seconds: Seconds = Field(10.0, description="From a head's first byte, or the connection, to its end.")
     body_timeout_seconds: Seconds = Field(30.0, description="Between two pieces of a request's body.")
+    min_body_bytes_per_second: Size = Field(240, description="Slower, a request's body uses its time up; 0 for none.")
     send_timeout_seconds: Seconds = Field(60.0, description="For a client to take some of its answer.")
     keep_alive_seconds: Seconds = Field(75.0, description="How long an idle connection is kept open.")
     half_closed_seconds: Pause = Field(

@@ -28,7 +28,7 @@ from gateway.client import Listener
 from gateway.edge.cycle import READ_AHEAD_BYTES, App, Cycle
 from gateway.edge.reply_head import refusal
 from gateway.edge.scope import client_address, connection_scope, request_scope
-from gateway.edge.state import EdgeState
+from gateway.edge.state import EdgeState, Room
 from gateway.edge.wire import Wire
 from gateway.errors import ClientError, GatewayError, NoUpstreamError
 from gateway.rules.chunks import BodyFraming, framing_of
@@ -92,15 +92,19 @@ class EdgeProtocol(Wire):
         self._framing: BodyFraming | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Counts the connection; one too many is told so and closed."""
+        """Counts the connection; one too many is told so and closed, and many too many are cut."""
         self.transport = transport
         self._scope = connection_scope(transport, self)
         self._address = client_address(self._scope)
         self._state.connections.add(self)  # type: ignore[arg-type]
         self._began = self._loop.time()
         self.deadline = self._began + self._front.limits.head_timeout_seconds
-        if not self._state.add(self, self._address):
+        room = self._state.add(self, self._address)
+        if room is Room.NO:
             self._refuse(NoUpstreamError("there are too many connections"))
+        elif room is Room.NOT_EVEN:
+            self.phase = _CLOSING
+            self.abort()
 
     # -- what arrives
 
@@ -153,13 +157,12 @@ class EdgeProtocol(Wire):
             cycle.keep_alive = False
         self.deadline = inf
         if head.length:
-            limits = self._front.limits
             self.phase = _BODY
-            self._framing = framing_of(head.length, max_trailer_bytes=limits.max_head_bytes)
+            self._framing = framing_of(head.length, max_trailer_bytes=self._front.limits.max_head_bytes)
             if rest:
                 self._take_body(rest)
             elif not cycle.expects_continue:
-                self.deadline = self._loop.time() + limits.body_timeout_seconds
+                self.expect_body()
         else:
             self.phase = _AHEAD
             if rest:
@@ -191,7 +194,7 @@ class EdgeProtocol(Wire):
         if framing.done:
             self._end_body(cycle, framing.left)
         elif self.reading and self.phase is _BODY and not cycle.response_complete:
-            self.deadline = self._loop.time() + self._front.limits.body_timeout_seconds
+            self.expect_body(len(data))
 
     def _end_body(self, cycle: Cycle, left: bytes) -> None:
         self._framing = None
@@ -294,7 +297,7 @@ class EdgeProtocol(Wire):
         """The app waits for more of the body."""
         self.resume_reading()
         if self.phase is _BODY and self.deadline == inf:
-            self.deadline = self._loop.time() + self._front.limits.body_timeout_seconds
+            self.expect_body()
 
     def hold_body(self) -> None:
         """The app is slower than the client: it is not the client that is waited for."""

@@ -3,6 +3,7 @@
 import asyncio
 import resource
 from collections import Counter
+from enum import Enum
 from typing import Protocol
 
 from uvicorn.server import ServerState
@@ -53,6 +54,16 @@ class SweptConnection(Protocol):
     def cut(self) -> None: ...
 
 
+class Room(Enum):
+    """Whether a new connection can be served. One that cannot is told so, which takes a descriptor and two seconds; of
+    those that are told so at once there is a bound too, or they would use up what is kept for upstreams.
+    """
+
+    YES = "it is served"
+    NO = "it is answered 503"
+    NOT_EVEN = "it is cut without a word"
+
+
 class EdgeState(ServerState):
     """`draining`: answers close their connections. swept: all connections, for the sweep. by_client: how many each
     address holds.
@@ -66,10 +77,10 @@ class EdgeState(ServerState):
         self.board: ConnectionBoard | None = None
         self.swept: set[SweptConnection] = set()
         self.by_client: Counter[str] = Counter()
-        self.most_connections = _descriptors_for_clients()
+        self.most_connections, self.most_refused = _descriptors_for_clients()
         self._sweeping = False
 
-    def add(self, connection: SweptConnection, address: str) -> bool:
+    def add(self, connection: SweptConnection, address: str) -> Room:
         """Whether there is room for the connection. It is counted in any case; `remove` must follow."""
         self.swept.add(connection)
         self.by_client[address] += 1
@@ -79,9 +90,13 @@ class EdgeState(ServerState):
             self._sweeping = True
             self.loop.call_later(SWEEP_SECONDS, self._sweep)
         limits = self.front.limits
-        if len(self.swept) > min(limits.max_connections, self.most_connections):
-            return False
-        return self.by_client[address] <= limits.max_connections_per_client or self.front.trusts(address)
+        over = len(self.swept) - min(limits.max_connections, self.most_connections)
+        of_client = self.by_client[address] - limits.max_connections_per_client
+        if of_client > max(over, 0) and not self.front.trusts(address):
+            over = of_client
+        if over <= 0:
+            return Room.YES
+        return Room.NO if over <= self.most_refused else Room.NOT_EVEN
 
     def remove(self, connection: SweptConnection, address: str) -> None:
         """It is gone."""
@@ -104,7 +119,11 @@ class EdgeState(ServerState):
             self.loop.call_later(SWEEP_SECONDS, self._sweep)
 
 
-def _descriptors_for_clients() -> int:
-    """Of this process's descriptors an eighth is left for upstreams, Redis and files."""
+def _descriptors_for_clients() -> tuple[int, int]:
+    """Of this process's descriptors an eighth is left for upstreams, Redis and files; and of that eighth a quarter for
+    clients that are told that there is no room.
+    """
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 1_000_000 if soft == resource.RLIM_INFINITY else soft - max(soft // 8, 64)
+    descriptors = 1_000_000 if soft == resource.RLIM_INFINITY else soft
+    kept = max(descriptors // 8, 64)
+    return descriptors - kept, kept // 4

@@ -30,6 +30,15 @@ class Wire(asyncio.Protocol):
             self.wrote = True
             self.transport.write(data)
 
+    def expect_body(self, received: int = 0) -> None:
+        """Sets the deadline of the next piece of a body. received: bytes that have just come. They give time, as much
+        as they may take, up to the whole: so one that trickles runs out of it.
+        """
+        limits = self._front.limits
+        latest = self._loop.time() + limits.body_timeout_seconds
+        rate = limits.min_body_bytes_per_second
+        self.deadline = min(latest, self.deadline + received / rate) if received and rate else latest
+
     async def writable(self) -> None:
         """Returns when the client has taken enough of what was written, or is gone."""
         while self.write_paused and not self.lost:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from gateway.rules.target import is_valid_host
+from gateway.rules.tokens import MAX_NAME
 
 Fields = list[tuple[bytes, bytes]]
 Networks = Sequence[IPv4Network | IPv6Network]
@@ -30,6 +31,9 @@ HOP_BY_HOP = frozenset(
 
 OURS = b"x-gateway-"
 
+_NOT_FROM_STRANGERS = frozenset((b"x-real-ip", b"x-original-url", b"x-rewrite-url"))
+"""Beside `X-Forwarded-*`: the client's address, and a path that some frameworks serve instead of the target."""
+
 _FOLDED = bytes(byte if chr(byte).isalnum() and byte < 128 else ord("-") for byte in range(256))
 
 _SET_BY_US = frozenset(
@@ -38,6 +42,7 @@ _SET_BY_US = frozenset(
         b"expect",
         b"forwarded",
         b"host",
+        b"proxy",  # to CGI programs it is HTTP_PROXY: where they send their own requests ("httpoxy")
         b"traceparent",
         b"via",
         b"x-forwarded-for",
@@ -89,11 +94,12 @@ def _goes_on(name: bytes) -> bool:
 def _goes_on_from_a_stranger(name: bytes) -> bool:
     """The same for a client that is no trusted proxy: what it says of addresses and hops is not passed on either."""
     folded = name.translate(_FOLDED)
-    return _goes_on(name) and folded != b"x-real-ip" and not folded.startswith(b"x-forwarded-")
+    return _goes_on(name) and folded not in _NOT_FROM_STRANGERS and not folded.startswith(b"x-forwarded-")
 
 
 @lru_cache(maxsize=4096)
 def _comes_back(name: bytes) -> bool:
+    """Asked only of names that are no longer than any: an upstream must not be able to fill what is remembered."""
     return name not in _RESPONSE_DROPPED and not name.translate(_FOLDED).startswith(OURS)
 
 
@@ -109,8 +115,9 @@ def forwardable_response(fields: Sequence[tuple[bytes, bytes]]) -> Fields:
     """The upstream's fields that go on, without Content-Length: the proxy states the one that its client has checked.
 
     204 has none (RFC 9110 section 8.6); of 304 servers in front of us would wait for the bytes that it announces.
+    A name longer than any is dropped.
     """
-    kept = [field for field in fields if _comes_back(field[0])]
+    kept = [field for field in fields if len(field[0]) <= MAX_NAME and _comes_back(field[0])]
     named = connection_named(fields)
     if named:
         kept = [field for field in kept if field[0] not in named]

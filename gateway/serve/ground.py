@@ -2,7 +2,9 @@
 
 import contextlib
 import fcntl
+import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,10 +27,13 @@ class StartError(Exception):
 
 @contextlib.contextmanager
 def locked(state_dir: Path) -> Iterator[None]:
-    """One gateway per state directory: two would overwrite each other's accepted copy and counters."""
+    """One gateway per state directory: two would overwrite each other's accepted copy and counters. A new one is this
+    user's alone; one that anybody may write to is warned of, for what stands in it is believed.
+    """
     try:
-        state_dir.mkdir(parents=True, exist_ok=True)
-        lock = (state_dir / "lock").open("w")
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.fdopen(os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "w")
+        writable_by_all = bool(state_dir.stat().st_mode & stat.S_IWOTH)
     except OSError as error:
         raise StartError(
             f"the state directory {state_dir} cannot be used: {os_error_in_words(error)}; "
@@ -42,6 +47,8 @@ def locked(state_dir: Path) -> Iterator[None]:
                 f"another gateway is running with the state directory {state_dir}; stop it, or give another with "
                 "--state-dir"
             ) from None
+        if writable_by_all:
+            log.warning("the state directory is writable by everybody: who writes there decides where requests go")
         yield
 
 

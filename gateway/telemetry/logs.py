@@ -194,7 +194,7 @@ def request_line(log: Any, line: RequestLine, policy: Log) -> None:
         "duration_ms": round(line.seconds * 1000, 2),
         "request_id": line.request_id.decode("utf-8", "backslashreplace"),
         "method": line.method.decode("utf-8", "backslashreplace"),
-        "path": line.path.partition(b"?")[0][:MAX_PATH].decode("utf-8", "backslashreplace"),
+        "path": line.path.partition(b"?")[0][:MAX_PATH].decode("utf-8", "backslashreplace")[:MAX_PATH],
         "upstream": line.upstream,
     }
     if line.feature != NO_FEATURE and line.side in (Side.NEW, Side.LEGACY):

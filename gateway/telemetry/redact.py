@@ -16,21 +16,35 @@ MAX_DEPTH = 6
 
 _SECRET_NAMES = ("authorization", "cookie", "password", "passwd", "token", "secret", "credential", "apikey")
 _WORDS = "authorization|cookie|password|passwd|token|secret|credential|api[-_]?key"
+_NAME = rf"(?=[\w-]*?(?:{_WORDS}))[\w-]++"
+"""A whole name that holds one of the words."""
+
+
+def _hide_userinfo(found: re.Match[str]) -> str:
+    """Of a URL without any, the whole word was read: nothing behind it in the word can have one either."""
+    return f"{found[1]}://{HIDDEN}@" if found[0].endswith("@") else found[0]
+
+
+def _hide_token(found: re.Match[str]) -> str:
+    return HIDDEN if "." in found[0] else found[0]
+
 
 # What must stand in the text (in lower case) for the rule to matter, the pattern, and what takes its place. Most texts
 # hold none of the first, and `in` is a hundred times cheaper than a pattern.
+# Clients choose these texts (a path of a kilobyte stands in every line), so each pattern must be linear: it begins at
+# most once in a run of the characters that it repeats, and what it has read it does not read again (`++`).
 _RULES = (
     # Inside an authority a password ends at the last @ before the path. Of other schemes (redis, postgresql) nobody
     # encodes a slash in a password, so there everything up to the last @ of the word goes.
     ("://", re.compile(r"(?i)\b(https?|wss?)://[^\s/?#]*@"), rf"\1://{HIDDEN}@"),
-    ("://", re.compile(r"(?i)\b((?!https?:|wss?:)[a-z][a-z0-9+.-]*)://\S*@"), rf"\1://{HIDDEN}@"),
+    ("://", re.compile(r"(?i)(?<![a-z0-9+.-])((?!https?:|wss?:)[a-z0-9+.-]++)://(?:\S*@|\S*+)"), _hide_userinfo),
     # `Cookie: a=b; c=d` is a secret to the end of the line; with a blank, so that `cookie:NAME`, a key's source, stays.
     (": ", re.compile(r"(?i)\b((?:set-)?cookie|(?:proxy-)?authorization):[ \t]+[^\r\n]+"), rf"\1: {HIDDEN}"),
-    ("=", re.compile(rf"(?i)([\w-]*(?:{_WORDS})[\w-]*)=\s*(\"[^\"]*\"|'[^']*'|[^\s&,;)]+)"), rf"\1={HIDDEN}"),
-    ("'", re.compile(rf"(?i)('[\w-]*(?:{_WORDS})[\w-]*')(:|,)\s*b?(\"[^\"]*\"|'[^']*')"), rf"\1\2 {HIDDEN}"),
-    ('"', re.compile(rf'(?i)("[\w-]*(?:{_WORDS})[\w-]*")(:|,)\s*("[^"]*")'), rf"\1\2 {HIDDEN}"),
+    ("=", re.compile(rf"(?i)(?<![\w-])({_NAME})=\s*(\"[^\"]*\"|'[^']*'|[^\s&,;)]+)"), rf"\1={HIDDEN}"),
+    ("'", re.compile(rf"(?i)('{_NAME}')(:|,)\s*b?(\"[^\"]*\"|'[^']*')"), rf"\1\2 {HIDDEN}"),
+    ('"', re.compile(rf'(?i)("{_NAME}")(:|,)\s*("[^"]*")'), rf"\1\2 {HIDDEN}"),
     ("bearer", re.compile(r"(?i)\bbearer\s+[\w.~+/=-]{8,}"), f"Bearer {HIDDEN}"),
-    ("eyj", re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?"), HIDDEN),
+    ("eyj", re.compile(r"\beyJ[\w-]++(?:\.[\w-]++(?:\.[\w-]*+)?)?+"), _hide_token),
 )
 
 # Beyond what JSON escapes: DEL and C1 (one is a terminal's escape), line separators, and what turns text around.

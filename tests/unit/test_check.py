@@ -56,3 +56,15 @@ def test_a_dash_reads_standard_input(monkeypatch, capsys):
 def test_the_shipped_routes_are_good_without_a_warning(capsys):
     check(Path(__file__).parents[2] / "routes.yaml")
     assert "good: 2 routes, 1 feature, 2 upstreams\n" in capsys.readouterr().out
+
+
+def test_a_file_that_somebody_sent_cannot_write_to_the_terminal(tmp_path, capsys):
+    file = tmp_path / "routes.yaml"
+    text = GOOD.replace("a: {url", r'"\e[31ma\e]0;x\a": {url')
+    file.write_text(text.replace("upstream: a", r'upstream: a, "\u202eb\n": "\u009b2J"'))
+    with pytest.raises(typer.Exit):
+        check(file)
+    out = capsys.readouterr().out
+    assert all(line.isprintable() for line in out.splitlines())
+    assert r"\x1b[31ma" in out
+    assert r"\u202eb\n" in out

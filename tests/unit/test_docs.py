@@ -21,7 +21,8 @@ from tests.support.flagtools import until, watching
 from tests.support.valkey_server import ValkeyServer
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
+SECURITY = ROOT / "SECURITY.md"
+DOCUMENTS = (ROOT / "README.md", ROOT / "CHANGELOG.md", SECURITY, *sorted((ROOT / "docs").glob("*.md")))
 OPERATING = (ROOT / "docs/operating.md").read_text()
 LIFE = (ROOT / "docs/life-of-a-request.md").read_text()
 RULES = (ROOT / "deploy/prometheus/gateway.rules.yml").read_text()
@@ -296,3 +297,16 @@ async def _use_everything(writer: FlagWriter, registry: WorkerRegistry) -> None:
     await registry._beat()
     assert [report.worker for report in await registry.read()] == ["a:w0:1"]
     await registry.remove("a:w0:1")
+
+
+# -- what shows it
+
+
+def test_security_names_tests_that_there_are():
+    named = re.findall(r"`(?:tests/)?((?:unit|wire|migration|rollout)/[\w/]+\.py)(?:::(\w+))?`", SECURITY.read_text())
+    assert len(named) > 60
+    missing = [f"{file}::{name}" for file, name in named if not (ROOT / "tests" / file).is_file()]
+    for file, name in named:
+        if name and f"def {name}(" not in (ROOT / "tests" / file).read_text():
+            missing.append(f"{file}::{name}")
+    assert missing == []

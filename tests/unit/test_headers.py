@@ -10,7 +10,7 @@ from gateway.rules import headers
 
 TRUSTED = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 OWN = [b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded", b"via", b"x-request-id"]
-OWN += [b"traceparent", b"host", b"content-length", b"x-gateway-side", b"x-gateway-anything"]
+OWN += [b"traceparent", b"host", b"content-length", b"x-gateway-side", b"x-gateway-anything", b"proxy"]
 
 
 def request(*fields, trusted=False):
@@ -24,7 +24,13 @@ def test_what_the_gateway_says_itself_is_taken_from_nobody(name, trusted):
         assert request((spelling, b"1"), (b"x-other", b"2"), trusted=trusted) == [(b"x-other", b"2")]
 
 
-@pytest.mark.parametrize("name", [b"x-forwarded-port", b"x-forwarded-prefix", b"x_forwarded_ssl", b"x-real-ip"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(b"x-forwarded-port", b"x-forwarded-prefix", b"x_forwarded_ssl", b"x-real-ip"),
+        *(b"x-original-url", b"x_rewrite_url"),
+    ],
+)
 def test_what_else_speaks_of_hops_is_taken_from_trusted_proxies_alone(name):
     assert request((name, b"1")) == []
     assert request((name, b"1"), trusted=True) == [(name, b"1")]
@@ -51,6 +57,15 @@ def test_a_reply_keeps_one_date_and_one_server_and_all_else():
     fields = [(b"date", b"1"), (b"set-cookie", b"a"), (b"date", b"2"), (b"server", b"x"), (b"set-cookie", b"b")]
     kept = headers.forwardable_response([*fields, (b"server", b"y")])
     assert kept == [(b"date", b"1"), (b"set-cookie", b"a"), (b"server", b"x"), (b"set-cookie", b"b")]
+
+
+def test_what_is_remembered_of_an_upstreams_names_has_a_bound():
+    """200 fields of 64 KiB, a new one in each reply: what is remembered of names would be 256 MiB."""
+    headers._comes_back.cache_clear()
+    longest = b"x" * 256
+    fields = [(longest, b"1"), (longest + b"x", b"2"), (b"x-a" * 20_000, b"3"), (b"x-b", b"4")]
+    assert headers.forwardable_response(fields) == [(longest, b"1"), (b"x-b", b"4")]
+    assert headers._comes_back.cache_info().currsize == 2
 
 
 @pytest.mark.parametrize("name", [b"x-gateway-side", b"x_gateway_side", b"content-length", b"x-request-id", b"te"])

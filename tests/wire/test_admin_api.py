@@ -140,7 +140,8 @@ def test_malformed_requests_are_refused_in_words(gateway):
     assert "at least one entry" in problem(gateway.flag("auth", "allow"), 400)
     assert "spped" in problem(gateway.flag("auth", "enable", spped=1), 400)
     assert "pydantic" not in problem(post(gateway, "/api/flags/auth", b"{"), 400)
-    problem(gateway.admin("/api/flags/auth/history?count=0"), 400)
+    for count in ("0", "1001", "%C2%B2", "9" * 5000):
+        problem(gateway.admin(f"/api/flags/auth/history?count={count}"), 400)
     problem(gateway.admin("/nowhere"), 404)
     problem(gateway.admin("/api/status", method="POST"), 405)
 

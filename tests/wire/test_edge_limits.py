@@ -194,6 +194,26 @@ async def test_a_body_that_stops(framing, begun):
 
 
 @applies(*BOTH_LOOPS)
+@pytest.mark.parametrize(("rate", "status"), [(1_000_000, 408), (0, 200)])
+async def test_a_body_that_trickles(rate, status):
+    """A byte now and then is never late by itself: without a rate, a client holds an upstream's connection for days."""
+    top = limits(body_timeout_seconds=0.4, min_body_bytes_per_second=rate)
+    async with serving(answer_all) as old, gateway(one(old, top=top)) as gw, gw.client() as client:
+        await client.send(head_of("POST", "/", "content-length: 100"))
+        reply = asyncio.ensure_future(client.reply())
+        for _ in range(100):
+            with contextlib.suppress(ConnectionError):
+                await client.send(b"x")
+            await asyncio.wait((reply,), timeout=0.02)
+            if reply.done():
+                break
+        assert (await reply).status == status
+        await gw.until_counted()
+        assert len(old.requests) == (status == 200)
+        assert gw.upstream_errors == {}
+
+
+@applies(*BOTH_LOOPS)
 async def test_a_body_that_stops_after_its_answer_has_begun_is_cut():
     async def script(peer):
         await peer.head()
@@ -307,6 +327,29 @@ async def test_one_connection_too_many_is_503_and_the_next_is_served(limit):
         async with gw.client() as fourth:
             assert (await fourth.get()).status == 200
         assert gw.requests[("none", "none", "503")] == 1
+
+
+@applies(*BOTH_LOOPS)
+@pytest.mark.parametrize("limit", ["max_connections", "max_connections_per_client"])
+async def test_connections_that_are_told_no_have_a_bound_too(limit, monkeypatch):
+    """Each holds a descriptor until it has closed: a flood of them must not use up those kept for upstreams."""
+    from gateway.edge import protocol, state
+
+    monkeypatch.setattr(state.resource, "getrlimit", lambda _: (1024, 1024))  # 128 are kept, 32 are told no
+    monkeypatch.setattr(protocol, "LINGER_SECONDS", 60.0)
+    async with serving(answer_all) as old, gateway(one(old, top=limits(**{limit: 2}))) as gw, gw.client() as first:
+        assert (await first.get()).status == 200
+        edge = gw.server.server_state
+        async with contextlib.AsyncExitStack() as held:
+            clients = [await held.enter_async_context(gw.client()) for _ in range(50)]
+            await eventually(lambda: gw.requests[("none", "none", "503")] == 32)
+            for client in clients[33:]:
+                assert await client.closed() == b""
+            assert len(edge.swept) == 34
+            assert (await first.get()).status == 200
+        await eventually(lambda: len(edge.swept) == 1)
+        async with gw.client() as next_one:
+            assert (await next_one.get()).status == 200
 
 
 @applies(*EDGE)

@@ -2,14 +2,16 @@
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import os
 import tracemalloc
 
 import pytest
 
+from gateway import websocket_wire
 from tests.support.proxy_harness import ANY_SERVER, OUR_EDGE, gateway, one
-from tests.support.scripted_upstream import applies, serving
+from tests.support.scripted_upstream import applies, eventually, serving
 from tests.support.websocket_peer import (
     BINARY,
     CLOSE,
@@ -202,6 +204,36 @@ async def test_a_message_of_the_limit_passes_with_control_frames_between_its_fra
         await here.expect(PONG, b"still here")
         await here.send(CONT, b"")
         await there.expect(BINARY, bytes(1000))
+
+
+@applies(*OUR_EDGE)
+@pytest.mark.parametrize("inward", [True, False])
+async def test_what_all_unfinished_messages_hold_has_a_bound(server, inward, monkeypatch):
+    """Each is within its own limit; together they would be as much memory as there is."""
+    monkeypatch.setattr(websocket_wire, "HELD_BYTES", 1_600_000)
+    held = websocket_wire.IN_THIS_PROCESS
+    whole = bytes(400_000)
+    async with contextlib.AsyncExitStack() as stack:
+        senders, receivers = [], []
+        for number in range(1, 6):
+            top = "websocket: {max_message_bytes: 400000}"
+            _, here, there = await stack.enter_async_context(pair(server, top=top))
+            senders.append(here if inward else there)
+            receivers.append(there if inward else here)
+            mask = MASK if inward else None
+            begun = frame(BINARY, whole, mask=mask)[:390_000]
+            with contextlib.suppress(ConnectionError):
+                await senders[-1].write(begun)
+            if number < 5:
+                await eventually(functools.partial(lambda most: held.size > most, number * 389_000))
+        await senders[4].expect_close(1013)
+        await receivers[4].expect_close(1001 if inward else 1011)
+        assert held.size < 1_600_000
+        await senders[0].write(frame(BINARY, whole, mask=mask)[390_000:])
+        await receivers[0].expect(BINARY, whole)
+        await senders[4].close()
+        await receivers[4].close()
+    await eventually(lambda: not held.size)
 
 
 @applies(*OUR_EDGE)
