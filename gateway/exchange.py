@@ -26,6 +26,7 @@ class Exchange:
 
     named: the first value of each field. query: with its question mark, empty where there is none. scheme: of the
     connection. trusted: the peer is a proxy whose forwarding fields are believed. client_ip: the user's address.
+    hinted_by: the attempt whose 103s the client gets, once there was one.
     """
 
     # inbound
@@ -66,6 +67,7 @@ class Exchange:
     attempt_started: float = 0.0
     first_byte_seconds: float | None = None
     attempt_open: bool = False
+    hinted_by: int = 0
     status: int = 0
     streaming: bool = False
     response_started: bool = False

@@ -21,6 +21,7 @@ def outbound_request(
         headers=_fields(exchange, upstream, fresh),
         body=body.whole if body.complete else body.stream(),
         content_length=body.content_length,
+        expects_continue=body.expecting,
         admit=admit,
     )
 

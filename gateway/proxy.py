@@ -121,6 +121,7 @@ class Proxy:
         response = None
         while response is None:
             request = self.prepare(exchange, body)
+            request.on_hints = client.hint
             response = await self._send(exchange, body, request)
         try:
             await self._relay(exchange, client, response)
@@ -212,10 +213,10 @@ class Proxy:
     # -- admit
 
     async def _admit(self, exchange: Exchange, client: ClientSide) -> RequestBody:
-        """The body, streamed; whole where legacy may have to be sent it after new."""
+        """The body, streamed; whole where legacy may have to be sent it after new, unless its client waits for 100."""
         assert exchange.target is not None  # noqa: S101 - match has set it
         body = await client.body(limit=exchange.target.max_body_bytes)
-        if not body.complete and exchange.fallback is not None:
+        if not body.replayable and exchange.fallback is not None:
             await body.collect(MAX_BODY_BYTES)
         return body
 
@@ -252,7 +253,7 @@ class Proxy:
 
     def _after_failure(self, exchange: Exchange, body: RequestBody, error: UpstreamError) -> None:
         """Returns where there is another way: the same upstream again, or legacy. Otherwise raises the error."""
-        if retry.may_retry(error, method=exchange.method, replayable=body.complete, attempts=exchange.attempts):
+        if retry.may_retry(error, method=exchange.method, replayable=body.replayable, attempts=exchange.attempts):
             made = exchange.guards[exchange.upstream].may_retry()
             self.recorder.retry(exchange, made=made)
             if made:
@@ -268,7 +269,7 @@ class Proxy:
         """Whether legacy can take it: a dying new must not drown it."""
         legacy = exchange.plan.features[exchange.feature].upstreams[0]
         return (
-            is_at_hand(body.whole, complete=body.complete)
+            is_at_hand(body.whole, complete=body.replayable)
             and self.falling_back.get(exchange.feature, 0) < plan.max_in_flight
             and not exchange.guards[legacy].is_down
         )
