@@ -11,14 +11,15 @@ from gateway.rules.plan import FeaturePlan, Plan, Target
 from gateway.rules.policy import FeaturePolicy
 from gateway.rules.routing import Ambiguous
 from gateway.rules.split import decide
-from gateway.rules.upgrade import asks_for_websocket, is_handshake
+from gateway.rules.upgrade import check_upgrade
 
 
 def find_target(plan: Plan, *, method: bytes, raw_path: bytes, fields: Fields, named: Mapping[bytes, bytes]) -> Target:
     """Where a request leads. named: the first value of each field.
 
     Raises ClientError: 404 where no route matches, 400 where the path can be read as belonging to two routes, the
-    Host is no host (RFC 9112 section 3.2), or an upgrade to WebSocket is asked for in a way that cannot be one.
+    Host is no host (RFC 9112 section 3.2), or an upgrade to WebSocket is asked for in a way that cannot be one; 501
+    for an upgrade to anything else.
     """
     host = named.get(b"host", b"")
     if not is_host(host) or len([name for name, _ in fields if name == b"host"]) > 1:
@@ -32,10 +33,8 @@ def find_target(plan: Plan, *, method: bytes, raw_path: bytes, fields: Fields, n
             "Ambiguous path",
             "the path can be read in two ways that lead to different routes; send slashes and dots plainly",
         )
-    if b"upgrade" in named and asks_for_websocket(fields) and not is_handshake(method, fields):
-        raise ClientError(
-            400, "Bad request", "an upgrade to WebSocket is a GET with Connection: Upgrade and without a body"
-        )
+    if b"upgrade" in named:
+        check_upgrade(method, fields)
     return plan.targets[found.index]
 
 
