@@ -21,11 +21,12 @@ from gateway.exchange import Exchange, client_left
 from gateway.model import Decision, Reason, Side
 from gateway.outbound import outbound_request
 from gateway.recorder import Recorder
-from gateway.reply import is_event_stream, problem_reply, reply_fields
+from gateway.reply import is_event_stream, own_answer, problem_reply, reply_fields
 from gateway.rules import headers, retry, trace
-from gateway.rules.assign import choose_side, find_target
+from gateway.rules.assign import choose_side, find_target, find_target_of_preflight
 from gateway.rules.fallback import MAX_BODY_BYTES, FallbackPlan, is_at_hand
 from gateway.rules.keys import Key, KeySource
+from gateway.rules.max_forwards import LIMITED
 from gateway.rules.override import find_override
 from gateway.rules.plan import FeaturePlan, Plan
 from gateway.rules.policy import FeaturePolicy
@@ -114,8 +115,11 @@ class Proxy:
 
     async def serve(self, exchange: Exchange, client: ClientSide) -> None:
         """The life of a request that goes well, and of one that is tried again."""
-        self._check_load(exchange)
         self.match(exchange)
+        self._check_load(exchange)
+        if exchange.method in LIMITED and (answer := own_answer(exchange)) is not None:
+            await self._answer(exchange, client, *answer)
+            return
         self.decide(exchange)
         body = await self._admit(exchange, client)
         response = None
@@ -160,13 +164,18 @@ class Proxy:
             raise NoUpstreamError("there are too many requests in flight")
 
     def match(self, exchange: Exchange) -> None:
-        exchange.target = find_target(
-            exchange.plan,
-            method=exchange.method,
-            raw_path=exchange.raw_path,
-            fields=exchange.fields,
-            named=exchange.named,
-        )
+        plan, path, fields, named = exchange.plan, exchange.raw_path, exchange.fields, exchange.named
+        if exchange.method == b"OPTIONS" and plan.has_cors:
+            exchange.target = find_target_of_preflight(plan, raw_path=path, fields=fields, named=named)
+            exchange.is_preflight = exchange.target is not None
+        if not exchange.is_preflight:
+            exchange.target = find_target(plan, method=exchange.method, raw_path=path, fields=fields, named=named)
+
+    async def _answer(self, exchange: Exchange, client: ClientSide, status: int, fields: headers.Fields) -> None:
+        """What no upstream needs to be asked."""
+        exchange.status = status
+        await client.start(status, fields)
+        await client.send_piece(b"", more=False)
 
     # -- decide
 

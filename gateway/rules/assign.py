@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from gateway.config.schema import NoKey
 from gateway.errors import ClientError
 from gateway.model import Decision, Side
+from gateway.rules.cors import asked_method
 from gateway.rules.headers import is_host
 from gateway.rules.keys import Fields, Key, KeySource, identify, parse_source, read_source
 from gateway.rules.plan import FeaturePlan, Plan, Target
@@ -36,6 +37,22 @@ def find_target(plan: Plan, *, method: bytes, raw_path: bytes, fields: Fields, n
     if b"upgrade" in named:
         check_upgrade(method, fields)
     return plan.targets[found.index]
+
+
+def find_target_of_preflight(
+    plan: Plan, *, raw_path: bytes, fields: Fields, named: Mapping[bytes, bytes]
+) -> Target | None:
+    """Where the request leads that an OPTIONS is the CORS preflight of, if CORS is on there. None: it is none, or is to
+    be served as any other OPTIONS.
+    """
+    asked = asked_method(named)
+    if asked is None:
+        return None
+    try:
+        target = find_target(plan, method=asked, raw_path=raw_path, fields=fields, named=named)
+    except ClientError:
+        return None
+    return target if target.cors is not None else None
 
 
 def choose_side(
