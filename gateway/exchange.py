@@ -139,6 +139,11 @@ class Exchange:
         return self.target.feature.rewrites[1 if self.side is Side.NEW else 0]
 
     @property
+    def is_stream(self) -> bool:
+        """Whether the route's replies may be silent for as long as they like."""
+        return self.target is not None and self.target.stream
+
+    @property
     def cors(self) -> CorsPlan | None:
         """Which origins' pages may read the reply; None where CORS is off."""
         return self.plan.cors if self.target is None else self.target.cors

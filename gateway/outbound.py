@@ -23,6 +23,7 @@ def outbound_request(
         body=body.whole if body.complete else body.stream(),
         content_length=body.content_length,
         expects_continue=body.expecting,
+        is_stream=exchange.is_stream,
         admit=admit,
     )
 

@@ -305,7 +305,7 @@ class Proxy:
 
     async def _relay(self, exchange: Exchange, client: ClientSide, response: UpstreamResponse) -> None:
         fields = reply_fields(exchange, response)
-        if is_event_stream(fields):
+        if exchange.is_stream or is_event_stream(fields):
             self._note_stream(exchange)
         try:
             await client.start(response.status, fields)

@@ -270,6 +270,7 @@ class Route(Model):
         False, description="PUT and DELETE may fall back too, with a body of at most 64 KiB."
     )
     max_body_bytes: Size | None = Field(None, description="Of a request's body; `limits` says it for all other routes.")
+    stream: Switch = Field(False, description="Replies may be silent for as long as they like; they end when they do.")
     cors: RouteCors = Field(
         None, description="Which origins may read replies; `false` for none, whatever holds for all."
     )

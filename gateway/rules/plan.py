@@ -60,7 +60,7 @@ class Target:
     """Where a route leads: a feature, or one fixed upstream with its own rewrite.
 
     max_body_bytes: of a request. fallback_idempotent: what is idempotent may fall back, not only what is safe.
-    cors: the route's own, or that of all routes; None where it is off.
+    stream: its replies have no idle limit. cors: the route's own, or that of all routes; None where it is off.
     """
 
     route: Route
@@ -69,6 +69,7 @@ class Target:
     rewrite: PathRewrite | None
     fallback_idempotent: bool
     max_body_bytes: int
+    stream: bool
     cors: CorsPlan | None
 
 
@@ -147,6 +148,7 @@ def _target(route: Route, features: dict[str, FeaturePlan], limits: Limits, cors
         rewrite=_rewrite(route.rewrite),
         fallback_idempotent=route.fallback_idempotent,
         max_body_bytes=limits.max_body_bytes if route.max_body_bytes is None else route.max_body_bytes,
+        stream=route.stream,
         cors=cors if route.cors is None else _cors(route.cors),
     )
 

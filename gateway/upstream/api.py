@@ -61,6 +61,8 @@ class OutboundRequest:
     expects_continue: whoever sends the iterated body waits for 100. The http1 client asks the upstream (with an
         `expect: 100-continue`, never among the headers) and leaves the body untouched until it says 100, or a moment
         has passed; one that answers instead gets nothing of it. httpx reads the body when the head is out.
+    is_stream: the reply may be silent between two pieces for as long as it likes. `Timeouts.idle` does not count for
+        it, and `Timeouts.total` only up to its head.
     on_hints: called with the fields of each 103 before the final head, by those that can.
     admit: called synchronously right before the head is written, each time, after any wait for a connection. May raise
         `DecisionChangedError`, which leaves the connection unused (back in the pool) and propagates.
@@ -72,6 +74,7 @@ class OutboundRequest:
     body: bytes | AsyncIterator[bytes] | None = None
     content_length: int | None = None
     expects_continue: bool = False
+    is_stream: bool = False
     on_hints: Callable[[Headers], None] | None = None
     admit: Callable[[], None] | None = None
 

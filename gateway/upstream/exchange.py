@@ -42,6 +42,7 @@ class Exchange:
         "_connection",
         "_error",
         "_held",
+        "_is_stream",
         "_loop",
         "_on_hints",
         "_parser",
@@ -80,6 +81,7 @@ class Exchange:
         self._upload: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
         self._held: OutboundRequest | None = None
+        self._is_stream = False
         self._on_hints: Callable[[Headers], None] | None = None
         self._upload_stopped = False
         self._sent = False
@@ -97,6 +99,7 @@ class Exchange:
         """Writes the head, with the body where that is complete; begins the upload of an iterated one, or holds it."""
         body = request.body
         self._on_hints = request.on_hints
+        self._is_stream = request.is_stream
         if body is None or isinstance(body, bytes):
             self._sent = True
             self._connection.write(head)
@@ -156,7 +159,7 @@ class Exchange:
             piece = self.read_nowait()
             if piece is not None:
                 return piece
-            self._read_deadline = self._idle_deadline()
+            self._read_deadline = inf if self._is_stream else self._idle_deadline()
             try:
                 await self._wait()
             finally:
@@ -227,6 +230,8 @@ class Exchange:
             if parser.status:
                 self._read_deadline = inf
                 self._held = None
+                if self._is_stream:
+                    self._total_deadline = inf
                 self.headers, self.content_length, self.status = parser.headers, parser.content_length, parser.status
         if parser.complete:
             self._read_deadline = inf

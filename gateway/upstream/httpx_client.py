@@ -200,8 +200,8 @@ class HttpxClient:
             raise attempt.error(kind_of(error, in_body=False, in_handshake=attempt.in_handshake)) from error
         finally:
             await attempt.body.aclose()
-        request.extensions["timeout"]["read"] = self._timeouts.idle
-        return await self._reply(place, response, attempt, total)
+        request.extensions["timeout"]["read"] = None if attempt.is_stream else self._timeouts.idle
+        return await self._reply(place, response, attempt, None if attempt.is_stream else total)
 
     async def _reply(
         self, place: int, response: httpx.Response, attempt: Attempt, total: float | None
