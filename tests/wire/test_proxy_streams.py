@@ -1,4 +1,4 @@
-"""Replies that do not end by themselves: nothing of them waits here, and they may be silent for as long as they want."""
+"""Replies that do not end by themselves: nothing of them waits here, and they may be silent as long as they want."""
 
 import asyncio
 
