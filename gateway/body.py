@@ -12,12 +12,15 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 class RequestBody:
     """One request's body: `whole` where it is `complete` (it can be replayed then), otherwise `stream`.
 
+    expecting: the client waits for 100 before it sends the body (RFC 9110 section 10.1.1). It is asked for it by the
+    first reading, and `begin` does not: the upstream is to say whether it wants the body.
+
     Raises ClientError 400 or 501 for a framing that cannot be passed on, and 413 for more bytes than `limit`: at once
     where the length is declared, else as they arrive. on_read: called when nothing more will be taken from the client,
     so that somebody can listen for its leaving.
     """
 
-    __slots__ = ("_first", "_on_read", "_receive", "_room", "asked", "complete", "content_length", "whole")
+    __slots__ = ("_first", "_on_read", "_receive", "_room", "asked", "complete", "content_length", "expecting", "whole")
 
     def __init__(
         self,
@@ -39,9 +42,25 @@ class RequestBody:
         self.asked = False
         framed = bool(self.content_length) or _is_chunked(named)
         self.complete = not framed and http_version.startswith("1")
+        self.expecting = not self.complete and http_version != "1.0" and _expects_continue(named)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether there is a body of which nothing has been asked for: it can still go anywhere."""
+        return not (self.complete or self.asked)
+
+    @property
+    def replayable(self) -> bool:
+        """Whether all of it can be sent, whatever has been tried before."""
+        return self.complete or not self.asked
 
     async def begin(self) -> None:
-        """Waits for the first piece, if there is a body. Raises ClientError 499 when the client leaves before it."""
+        """Waits for the first piece, if there is a body that comes by itself.
+
+        Raises ClientError 499 when the client leaves before it.
+        """
+        if self.expecting:
+            return
         if not self.complete:
             self.asked = True
             message = await self._message()
@@ -71,6 +90,7 @@ class RequestBody:
 
     async def stream(self) -> AsyncIterator[bytes]:
         """The pieces as they arrive. Raises ClientError 499 when the client leaves before the end."""
+        self.asked = True
         piece, more = self._first, True
         self._first = b""
         try:
@@ -106,6 +126,10 @@ def _declared_length(named: Mapping[bytes, bytes]) -> int | None:
     if not text.isdigit() or len(text) > 18:
         raise ClientError(400, "Bad request", "the Content-Length is not a number that can be served")
     return int(text)
+
+
+def _expects_continue(named: Mapping[bytes, bytes]) -> bool:
+    return named.get(b"expect", b"").lower() == b"100-continue"
 
 
 def _is_chunked(named: Mapping[bytes, bytes]) -> bool:

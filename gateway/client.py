@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from gateway.body import RequestBody
 from gateway.errors import GatewayError
 from gateway.exchange import Exchange, client_left
-from gateway.rules.headers import Fields
+from gateway.rules.headers import Fields, forwardable_response
 
 
 class Listener(Protocol):
@@ -35,6 +35,10 @@ class Edge(Protocol):
 
     listener: Listener | None
     lost: bool
+
+    def hint(self, fields: Fields) -> None:
+        """Sends 103 Early Hints, where the answer has not begun and the client can read them."""
+        ...
 
     def abort(self) -> None:
         """Cuts the connection: nothing more is sent, not even what is buffered."""
@@ -93,10 +97,23 @@ class ClientSide:
     async def start(self, status: int, fields: Fields) -> None:
         """Sends the head of the answer."""
         self._exchange.response_started = True
-        if b"expect" in self._exchange.named and not (self._body is not None and self._body.asked):
+        unasked = b"expect" in self._exchange.named and (self._body is None or self._body.untouched)
+        if unasked:
             # Nobody has said 100: the client may or may not send its body now, and the next request's place is unknown.
             fields = [*fields, (b"connection", b"close")]
         await self._send({"type": "http.response.start", "status": status, "headers": fields})
+        if unasked:
+            self._watch()
+
+    def hint(self, fields: Fields) -> None:
+        """Passes on a 103 of the upstream (RFC 8297): under our edge alone, ASGI having no way to send its fields.
+
+        Only those of the first attempt that gives any: another's, legacy's after new, would be of another page.
+        """
+        exchange = self._exchange
+        if self._edge is not None and exchange.hinted_by in (0, exchange.attempts):
+            exchange.hinted_by = exchange.attempts
+            self._edge.hint(forwardable_response(fields))
 
     async def send_piece(self, piece: bytes, *, more: bool) -> None:
         """Sends a piece of the body; waits while the client is slower than the upstream."""

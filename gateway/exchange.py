@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.errors import ClientError, GatewayError
 from gateway.model import NO_FEATURE, Cohort, Decision, Reason, Side
+from gateway.rules.cors import CorsPlan
 from gateway.rules.fallback import FallbackPlan, may_go_twice
 from gateway.rules.headers import Fields, client_origin
 from gateway.rules.keys import Key
@@ -26,6 +27,8 @@ class Exchange:
 
     named: the first value of each field. query: with its question mark, empty where there is none. scheme: of the
     connection. trusted: the peer is a proxy whose forwarding fields are believed. client_ip: the user's address.
+    is_preflight: it asks, for CORS, whether another request may be made, and the gateway answers it.
+    hinted_by: the attempt whose 103s the client gets, once there was one.
     """
 
     # inbound
@@ -47,6 +50,7 @@ class Exchange:
 
     # match and decide
     target: Target | None = None
+    is_preflight: bool = False
     key: Key | None = None
     decision: Decision | None = None
     decisions: int = 0
@@ -66,6 +70,7 @@ class Exchange:
     attempt_started: float = 0.0
     first_byte_seconds: float | None = None
     attempt_open: bool = False
+    hinted_by: int = 0
     status: int = 0
     streaming: bool = False
     response_started: bool = False
@@ -132,6 +137,16 @@ class Exchange:
         if self.target is None or self.target.feature is None:
             return self.target.rewrite if self.target is not None else None
         return self.target.feature.rewrites[1 if self.side is Side.NEW else 0]
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the route's replies may be silent for as long as they like."""
+        return self.target is not None and self.target.stream
+
+    @property
+    def cors(self) -> CorsPlan | None:
+        """Which origins' pages may read the reply; None where CORS is off."""
+        return self.plan.cors if self.target is None else self.target.cors
 
     @property
     def client_origin(self) -> tuple[str, bytes]:

@@ -6,6 +6,7 @@ from gateway.body import RequestBody
 from gateway.config.schema import EncodedSlash
 from gateway.exchange import Exchange
 from gateway.rules import headers, trace
+from gateway.rules.max_forwards import LIMITED, one_less
 from gateway.rules.override import without_override
 from gateway.rules.plan import UpstreamPlan
 from gateway.upstream.api import OutboundRequest
@@ -21,6 +22,8 @@ def outbound_request(
         headers=_fields(exchange, upstream, fresh),
         body=body.whole if body.complete else body.stream(),
         content_length=body.content_length,
+        expects_continue=body.expecting,
+        is_stream=exchange.is_stream,
         admit=admit,
     )
 
@@ -38,6 +41,8 @@ def _fields(exchange: Exchange, upstream: UpstreamPlan, fresh: int) -> headers.F
     fields = [(b"host", host)]
     passing = without_override(exchange.fields) if b"cookie" in exchange.named else exchange.fields
     fields += headers.forwardable_request(passing, trusted=exchange.trusted)
+    if exchange.method in LIMITED and b"max-forwards" in exchange.named:
+        fields = one_less(fields)
     fields += headers.forwarding_fields(
         exchange.fields, peer=exchange.peer, scheme=exchange.scheme, host=exchange.host, trusted=exchange.trusted
     )

@@ -21,11 +21,12 @@ from gateway.exchange import Exchange, client_left
 from gateway.model import Decision, Reason, Side
 from gateway.outbound import outbound_request
 from gateway.recorder import Recorder
-from gateway.reply import is_event_stream, problem_reply, reply_fields
+from gateway.reply import is_event_stream, own_answer, problem_reply, reply_fields
 from gateway.rules import headers, retry, trace
-from gateway.rules.assign import choose_side, find_target
+from gateway.rules.assign import choose_side, find_target, find_target_of_preflight
 from gateway.rules.fallback import MAX_BODY_BYTES, FallbackPlan, is_at_hand
 from gateway.rules.keys import Key, KeySource
+from gateway.rules.max_forwards import LIMITED
 from gateway.rules.override import find_override
 from gateway.rules.plan import FeaturePlan, Plan
 from gateway.rules.policy import FeaturePolicy
@@ -114,13 +115,17 @@ class Proxy:
 
     async def serve(self, exchange: Exchange, client: ClientSide) -> None:
         """The life of a request that goes well, and of one that is tried again."""
-        self._check_load(exchange)
         self.match(exchange)
+        self._check_load(exchange)
+        if exchange.method in LIMITED and (answer := own_answer(exchange)) is not None:
+            await self._answer(exchange, client, *answer)
+            return
         self.decide(exchange)
         body = await self._admit(exchange, client)
         response = None
         while response is None:
             request = self.prepare(exchange, body)
+            request.on_hints = client.hint
             response = await self._send(exchange, body, request)
         try:
             await self._relay(exchange, client, response)
@@ -159,13 +164,18 @@ class Proxy:
             raise NoUpstreamError("there are too many requests in flight")
 
     def match(self, exchange: Exchange) -> None:
-        exchange.target = find_target(
-            exchange.plan,
-            method=exchange.method,
-            raw_path=exchange.raw_path,
-            fields=exchange.fields,
-            named=exchange.named,
-        )
+        plan, path, fields, named = exchange.plan, exchange.raw_path, exchange.fields, exchange.named
+        if exchange.method == b"OPTIONS" and plan.has_cors:
+            exchange.target = find_target_of_preflight(plan, raw_path=path, fields=fields, named=named)
+            exchange.is_preflight = exchange.target is not None
+        if not exchange.is_preflight:
+            exchange.target = find_target(plan, method=exchange.method, raw_path=path, fields=fields, named=named)
+
+    async def _answer(self, exchange: Exchange, client: ClientSide, status: int, fields: headers.Fields) -> None:
+        """What no upstream needs to be asked."""
+        exchange.status = status
+        await client.start(status, fields)
+        await client.send_piece(b"", more=False)
 
     # -- decide
 
@@ -212,10 +222,10 @@ class Proxy:
     # -- admit
 
     async def _admit(self, exchange: Exchange, client: ClientSide) -> RequestBody:
-        """The body, streamed; whole where legacy may have to be sent it after new."""
+        """The body, streamed; whole where legacy may have to be sent it after new, unless its client waits for 100."""
         assert exchange.target is not None  # noqa: S101 - match has set it
         body = await client.body(limit=exchange.target.max_body_bytes)
-        if not body.complete and exchange.fallback is not None:
+        if not body.replayable and exchange.fallback is not None:
             await body.collect(MAX_BODY_BYTES)
         return body
 
@@ -252,7 +262,7 @@ class Proxy:
 
     def _after_failure(self, exchange: Exchange, body: RequestBody, error: UpstreamError) -> None:
         """Returns where there is another way: the same upstream again, or legacy. Otherwise raises the error."""
-        if retry.may_retry(error, method=exchange.method, replayable=body.complete, attempts=exchange.attempts):
+        if retry.may_retry(error, method=exchange.method, replayable=body.replayable, attempts=exchange.attempts):
             made = exchange.guards[exchange.upstream].may_retry()
             self.recorder.retry(exchange, made=made)
             if made:
@@ -268,7 +278,7 @@ class Proxy:
         """Whether legacy can take it: a dying new must not drown it."""
         legacy = exchange.plan.features[exchange.feature].upstreams[0]
         return (
-            is_at_hand(body.whole, complete=body.complete)
+            is_at_hand(body.whole, complete=body.replayable)
             and self.falling_back.get(exchange.feature, 0) < plan.max_in_flight
             and not exchange.guards[legacy].is_down
         )
@@ -295,7 +305,7 @@ class Proxy:
 
     async def _relay(self, exchange: Exchange, client: ClientSide, response: UpstreamResponse) -> None:
         fields = reply_fields(exchange, response)
-        if is_event_stream(fields):
+        if exchange.is_stream or is_event_stream(fields):
             self._note_stream(exchange)
         try:
             await client.start(response.status, fields)

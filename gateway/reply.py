@@ -5,8 +5,9 @@ from email.utils import formatdate
 
 from gateway.errors import GatewayError
 from gateway.exchange import Exchange
-from gateway.rules import cookies, headers, problem
+from gateway.rules import cookies, cors, headers, max_forwards, problem
 from gateway.rules.rewrite import location_back
+from gateway.rules.target import ALLOW
 from gateway.upstream.api import UpstreamResponse
 
 
@@ -22,7 +23,25 @@ def reply_fields(exchange: Exchange, response: UpstreamResponse) -> headers.Fiel
         fields += _issued_cookie(exchange, response.status, fields)
     if b"date" not in named:
         fields.append((b"date", http_date(time.time())))
+    if exchange.cors is not None:
+        fields = cors.applied(exchange.cors, fields, exchange.named.get(b"origin"))
     return fields + _own_fields(exchange)
+
+
+def own_answer(exchange: Exchange) -> tuple[int, headers.Fields] | None:
+    """Status and head of what the gateway answers by itself, without a body: a preflight, and an OPTIONS that may not
+    go on. For matched requests whose method is one of `LIMITED`. Raises ClientError 400 and 405.
+    """
+    date = (b"date", http_date(time.time()))
+    if exchange.is_preflight and exchange.cors is not None:
+        granted = cors.preflight_fields(exchange.cors, exchange.named.get(b"origin"))
+        return 204, [date, *granted, *_own_fields(exchange)]
+    if not max_forwards.ends_here(exchange.method, exchange.fields):
+        return None
+    fields = [(b"allow", ALLOW), (b"content-length", b"0"), date]
+    if exchange.cors is not None:
+        fields = cors.applied(exchange.cors, fields, exchange.named.get(b"origin"))
+    return 200, fields + _own_fields(exchange)
 
 
 def problem_reply(exchange: Exchange, error: GatewayError) -> tuple[headers.Fields, bytes]:
@@ -37,6 +56,8 @@ def problem_reply(exchange: Exchange, error: GatewayError) -> tuple[headers.Fiel
     ]
     if error.status == 503:
         fields.append((b"retry-after", b"%d" % error.retry_after))
+    if exchange.cors is not None:
+        fields = cors.applied(exchange.cors, fields, exchange.named.get(b"origin"))
     return fields, b"" if exchange.method == b"HEAD" else document
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from gateway.config.faults import Loc, nearest
 from gateway.config.messages import fields_at
-from gateway.config.schema import EncodedSlash, Feature, Route, RoutesFile, Upstream
+from gateway.config.schema import Cors, EncodedSlash, Feature, Route, RoutesFile, Upstream
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -31,6 +31,7 @@ class Draft:
     routes: list[Route | None] = field(default_factory=list)
     trusted_proxies: tuple[str, ...] = ()
     encoded_slash: EncodedSlash | None = None
+    cors: Cors | None = None
     damaged: set[Loc] = field(default_factory=set)
     around: set[Loc] = field(default_factory=set)
     whole: bool = True
@@ -61,6 +62,7 @@ def whole_draft(routes: RoutesFile) -> Draft:
         routes=list(routes.routes),
         trusted_proxies=routes.trusted_proxies,
         encoded_slash=routes.encoded_slash,
+        cors=routes.cors,
     )
 
 
@@ -85,6 +87,7 @@ def partial_draft(values: dict[str, Any], bad: Iterable[Loc]) -> Draft:
         draft.trusted_proxies = tuple(text if isinstance(text, str) else "" for text in proxies)
     if draft.sound("encoded_slash"):
         draft.encoded_slash = EncodedSlash(values.get("encoded_slash", EncodedSlash.REFUSE))
+    draft.cors = _salvage(values.get("cors"), Cors, {loc[1:] for loc in damaged if len(loc) > 1 and loc[0] == "cors"})
     return draft
 
 

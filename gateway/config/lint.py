@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from gateway.config.draft import Draft
 from gateway.config.faults import known_names
+from gateway.config.lint_cors import lint_cors
 from gateway.config.lint_features import lint_features
 from gateway.config.lint_routes import lint_routes
 from gateway.config.lint_upstreams import lint_proxies, lint_upstreams
@@ -21,6 +22,7 @@ def lint(draft: Draft, document: Document) -> Report:
     lint_upstreams(draft, report)
     lint_features(draft, report)
     lint_routes(draft, report)
+    lint_cors(draft, report)
     lint_proxies(draft, report)
     _lint_names(draft, report)
     lint_reach(draft, report)

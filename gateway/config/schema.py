@@ -6,9 +6,19 @@ together. Only shape and single values are checked here; what keys mean to each 
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, Strict, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    Strict,
+    WithJsonSchema,
+)
+from pydantic.json_schema import JsonSchemaValue
 
 from gateway.model import BasisPoints
 from gateway.percent import format_percent, parse_percent
@@ -193,6 +203,57 @@ class Feature(Model):
     reversible: Switch = Field(True, description="Whether legacy can read what new has written.")
 
 
+class Cors(Model):
+    """Which origins' pages may read replies (CORS). The gateway answers preflights itself, alike for both sides."""
+
+    origins: tuple[str, ...] = Field(min_length=1, description="Origins as browsers send them, each in full.")
+    methods: tuple[str, ...] = Field(("GET", "HEAD", "POST"), description="What those pages may send.")
+    headers: tuple[str, ...] = Field((), description="Request headers that they may set, beside what always may be.")
+    exposed_headers: tuple[str, ...] = Field((), description="Headers of replies that they may read.")
+    credentials: Switch = Field(False, description="Whether they may send cookies and read the reply.")
+    max_age_seconds: Annotated[int, Field(ge=0, le=86_400), BeforeValidator(_number)] = Field(
+        600, description="How long a browser may keep the answer to a preflight."
+    )
+
+    @property
+    def is_off(self) -> bool:
+        """Whether this stands for `false`."""
+        return not self.origins
+
+
+NO_CORS = Cors.model_construct(_fields_set=set(), origins=())
+
+
+def _false_is_off(value: object) -> object:
+    return NO_CORS if value is False else value
+
+
+class _OrFalse:
+    """For editors: what the schema says otherwise, or `false`."""
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core_schema)
+        schema["anyOf"].append({"const": False, "type": "boolean"})
+        return schema
+
+
+def _off_is_false(cors: Cors | None) -> object:
+    if cors is None:
+        return None
+    if cors.is_off:
+        return False
+    return cors.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+RouteCors = Annotated[
+    Cors | None,
+    BeforeValidator(_false_is_off),
+    PlainSerializer(_off_is_false, return_type=Any),
+    _OrFalse(),
+]
+"""`false` in the file, where it takes a route out of what holds for all."""
+
+
 class Route(Model):
     """Matches requests and sends them to a feature or to one fixed upstream (exactly one of the two)."""
 
@@ -209,6 +270,10 @@ class Route(Model):
         False, description="PUT and DELETE may fall back too, with a body of at most 64 KiB."
     )
     max_body_bytes: Size | None = Field(None, description="Of a request's body; `limits` says it for all other routes.")
+    stream: Switch = Field(False, description="Replies may be silent for as long as they like; they end when they do.")
+    cors: RouteCors = Field(
+        None, description="Which origins may read replies; `false` for none, whatever holds for all."
+    )
 
 
 class WebSocket(Model):
@@ -283,3 +348,4 @@ class RoutesFile(Model):
     websocket: WebSocket = Field(WebSocket(), description="What WebSockets may do.")
     log: Log = Field(Log(), description="Which requests are logged.")
     limits: Limits = Field(Limits(), description="What clients may ask of a worker.")
+    cors: Cors | None = Field(None, description="Which origins' pages may read replies; a route's own replaces it.")

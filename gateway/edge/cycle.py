@@ -15,8 +15,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
-from gateway.edge.reply_head import Framing, ReplyHead
+from gateway.edge.reply_head import Framing, ReplyHead, hints
 from gateway.errors import GatewayError
+from gateway.rules.headers import Fields
 from gateway.rules.request_head import RequestHead
 
 READ_AHEAD_BYTES = 65_536
@@ -151,6 +152,12 @@ class Cycle:
             raise RuntimeError(f"{message['type']} does not follow what was sent before")
         else:
             self._send_body(message.get("body", b""), more=message.get("more_body", False))
+
+    def hint(self, fields: Fields) -> None:
+        """103 Early Hints: not to HTTP/1.0 (RFC 9110 section 15.2), nor to who is slow to take what was sent before."""
+        ready = not (self.response_started or self.disconnected or self._connection.write_paused)
+        if ready and self._head.minor:
+            self._connection.write(hints(fields))
 
     def _start(self, status: int, fields: list[tuple[bytes, bytes]]) -> None:
         unread = self.more_body and (self.expects_continue or (status >= 400 and self._connection.has_much_to_come))

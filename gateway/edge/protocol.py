@@ -33,6 +33,7 @@ from gateway.edge.wire import Wire
 from gateway.errors import ClientError, GatewayError, NoUpstreamError
 from gateway.rules.chunks import BodyFraming, framing_of
 from gateway.rules.framing import bad_request
+from gateway.rules.headers import Fields
 from gateway.rules.problem import CONTENT_TYPE, problem_document
 from gateway.rules.request_head import RequestHead, check_beginning, parse_head
 from gateway.rules.target import ALLOW
@@ -303,6 +304,11 @@ class EdgeProtocol(Wire):
         """The app is slower than the client: it is not the client that is waited for."""
         self.hold_reading()
         self.deadline = inf
+
+    def hint(self, fields: Fields) -> None:
+        """For the exchange: what the upstream said before its answer."""
+        if self.cycle is not None:
+            self.cycle.hint(fields)
 
     def answered(self, *, keep_alive: bool) -> None:
         """The answer is complete."""

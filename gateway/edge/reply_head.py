@@ -85,6 +85,19 @@ class ReplyHead:
             lines.append(b"connection: keep-alive")
 
 
+def hints(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """A 103 whole (RFC 8297). Raises ValueError for fields that would not be one head."""
+    lines = [status_line(103)]
+    for name, value in fields:
+        if field_name(name) is None:
+            raise ValueError("a field of the hints has no valid name")
+        lines.append(name + b": " + value)
+    text = b"\r\n".join(lines)
+    if text.count(b"\n") != len(lines) - 1 or not are_lines(text):
+        raise ValueError("a field of the hints holds a byte that must not be there")
+    return text + b"\r\n\r\n"
+
+
 def refusal(status: int, now: float, document: bytes, content_type: bytes, *fields: bytes, with_body: bool) -> bytes:
     """A whole answer that ends its connection, made by the edge itself."""
     lines = (

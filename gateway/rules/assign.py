@@ -5,20 +5,22 @@ from collections.abc import Callable, Mapping
 from gateway.config.schema import NoKey
 from gateway.errors import ClientError
 from gateway.model import Decision, Side
+from gateway.rules.cors import asked_method
 from gateway.rules.headers import is_host
 from gateway.rules.keys import Fields, Key, KeySource, identify, parse_source, read_source
 from gateway.rules.plan import FeaturePlan, Plan, Target
 from gateway.rules.policy import FeaturePolicy
 from gateway.rules.routing import Ambiguous
 from gateway.rules.split import decide
-from gateway.rules.upgrade import asks_for_websocket, is_handshake
+from gateway.rules.upgrade import check_upgrade
 
 
 def find_target(plan: Plan, *, method: bytes, raw_path: bytes, fields: Fields, named: Mapping[bytes, bytes]) -> Target:
     """Where a request leads. named: the first value of each field.
 
     Raises ClientError: 404 where no route matches, 400 where the path can be read as belonging to two routes, the
-    Host is no host (RFC 9112 section 3.2), or an upgrade to WebSocket is asked for in a way that cannot be one.
+    Host is no host (RFC 9112 section 3.2), or an upgrade to WebSocket is asked for in a way that cannot be one; 501
+    for an upgrade to anything else.
     """
     host = named.get(b"host", b"")
     if not is_host(host) or len([name for name, _ in fields if name == b"host"]) > 1:
@@ -32,11 +34,25 @@ def find_target(plan: Plan, *, method: bytes, raw_path: bytes, fields: Fields, n
             "Ambiguous path",
             "the path can be read in two ways that lead to different routes; send slashes and dots plainly",
         )
-    if b"upgrade" in named and asks_for_websocket(fields) and not is_handshake(method, fields):
-        raise ClientError(
-            400, "Bad request", "an upgrade to WebSocket is a GET with Connection: Upgrade and without a body"
-        )
+    if b"upgrade" in named:
+        check_upgrade(method, fields)
     return plan.targets[found.index]
+
+
+def find_target_of_preflight(
+    plan: Plan, *, raw_path: bytes, fields: Fields, named: Mapping[bytes, bytes]
+) -> Target | None:
+    """Where the request leads that an OPTIONS is the CORS preflight of, if CORS is on there. None: it is none, or is to
+    be served as any other OPTIONS.
+    """
+    asked = asked_method(named)
+    if asked is None:
+        return None
+    try:
+        target = find_target(plan, method=asked, raw_path=raw_path, fields=fields, named=named)
+    except ClientError:
+        return None
+    return target if target.cors is not None else None
 
 
 def choose_side(

@@ -8,7 +8,7 @@ from gateway.config.schema import NoKey
 from gateway.errors import ClientError
 from gateway.model import ALL, NONE, Decision, Reason, Side
 from gateway.percent import format_percent
-from gateway.rules.assign import choose_side, find_target
+from gateway.rules.assign import choose_side, find_target, find_target_of_preflight
 from gateway.rules.fallback import may_go_twice
 from gateway.rules.headers import by_name, client_address
 from gateway.rules.keys import Fields, Key, KeySource
@@ -53,8 +53,11 @@ def explain(
         "config_sha256": plan.sha256,
         "routing": _routing(plan.router, host=host, path=raw_path, method=verb, fields=fields),
     }
+    named = by_name(fields)
+    if verb == b"OPTIONS" and find_target_of_preflight(plan, raw_path=raw_path, fields=fields, named=named) is not None:
+        return answer | {"status": 204, "problem": "the gateway answers this CORS preflight itself"}
     try:
-        target = find_target(plan, method=verb, raw_path=raw_path, fields=fields, named=by_name(fields))
+        target = find_target(plan, method=verb, raw_path=raw_path, fields=fields, named=named)
     except ClientError as error:
         return answer | {"status": error.status, "problem": error.detail}
     answer["route"] = target.route.model_dump(mode="json", by_alias=True, exclude_defaults=True)

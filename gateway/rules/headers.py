@@ -17,6 +17,7 @@ Networks = Sequence[IPv4Network | IPv6Network]
 HOP_BY_HOP = frozenset(
     (
         b"connection",
+        b"http2-settings",
         b"keep-alive",
         b"proxy-authenticate",
         b"proxy-authorization",
@@ -27,7 +28,7 @@ HOP_BY_HOP = frozenset(
         b"upgrade",
     )
 )
-"""RFC 9110 section 7.6.1, and the old names that RFC 2616 listed."""
+"""RFC 9110 section 7.6.1, the old names that RFC 2616 listed, and what goes with an upgrade to h2c."""
 
 OURS = b"x-gateway-"
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from gateway.config.schema import (
+    Cors,
     Feature,
     HostHeader,
     Limits,
@@ -15,6 +16,7 @@ from gateway.config.schema import (
     RoutesFile,
     Upstream,
 )
+from gateway.rules.cors import CorsPlan, compile_cors
 from gateway.rules.fallback import FallbackPlan, fallback_plan
 from gateway.rules.keys import KeySource, parse_source
 from gateway.rules.request_head import HeadLimits
@@ -58,6 +60,7 @@ class Target:
     """Where a route leads: a feature, or one fixed upstream with its own rewrite.
 
     max_body_bytes: of a request. fallback_idempotent: what is idempotent may fall back, not only what is safe.
+    stream: its replies have no idle limit. cors: the route's own, or that of all routes; None where it is off.
     """
 
     route: Route
@@ -66,11 +69,16 @@ class Target:
     rewrite: PathRewrite | None
     fallback_idempotent: bool
     max_body_bytes: int
+    stream: bool
+    cors: CorsPlan | None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One version of routes.yaml, whole. Swapped in one assignment; requests keep the plan they began with."""
+    """One version of routes.yaml, whole. Swapped in one assignment; requests keep the plan they began with.
+
+    cors: of what no route matches. has_cors: some route has it on.
+    """
 
     sha256: str
     routes: RoutesFile
@@ -83,16 +91,20 @@ class Plan:
     log: Log
     limits: Limits
     head_limits: HeadLimits
+    cors: CorsPlan | None
+    has_cors: bool
 
 
 def compile_plan(routes: RoutesFile, sha256: str) -> Plan:
     """For `worker`, at start and after each accepted edit. `routes` has passed `gateway check`."""
     features = {name: _feature(name, feature) for name, feature in routes.features.items()}
+    cors = _cors(routes.cors)
+    targets = tuple(_target(route, features, routes.limits, cors) for route in routes.routes)
     return Plan(
         sha256=sha256,
         routes=routes,
         router=compile_routes(routes),
-        targets=tuple(_target(route, features, routes.limits) for route in routes.routes),
+        targets=targets,
         features=features,
         upstreams={name: _upstream(name, upstream) for name, upstream in routes.upstreams.items()},
         trusted=tuple(ip_network(text, strict=False) for text in routes.trusted_proxies),
@@ -104,6 +116,8 @@ def compile_plan(routes: RoutesFile, sha256: str) -> Plan:
             fields=routes.limits.max_headers,
             target_bytes=routes.limits.max_target_bytes,
         ),
+        cors=cors,
+        has_cors=any(target.cors is not None for target in targets),
     )
 
 
@@ -122,7 +136,11 @@ def _feature(name: str, feature: Feature) -> FeaturePlan:
     )
 
 
-def _target(route: Route, features: dict[str, FeaturePlan], limits: Limits) -> Target:
+def _cors(cors: Cors | None) -> CorsPlan | None:
+    return None if cors is None or cors.is_off else compile_cors(cors)
+
+
+def _target(route: Route, features: dict[str, FeaturePlan], limits: Limits, cors: CorsPlan | None) -> Target:
     return Target(
         route=route,
         feature=features[route.feature] if route.feature is not None else None,
@@ -130,6 +148,8 @@ def _target(route: Route, features: dict[str, FeaturePlan], limits: Limits) -> T
         rewrite=_rewrite(route.rewrite),
         fallback_idempotent=route.fallback_idempotent,
         max_body_bytes=limits.max_body_bytes if route.max_body_bytes is None else route.max_body_bytes,
+        stream=route.stream,
+        cors=cors if route.cors is None else _cors(route.cors),
     )
 
 

@@ -89,7 +89,9 @@ def _meaning(
     if b"expect" in special and minor:
         _check_expectation(special[b"expect"])
         head.expects_continue = True
-    if b"upgrade" in special:
+    if b"upgrade" in special and not minor:  # RFC 9110 section 7.8: HTTP/1.0 has none
+        fields[:] = [field for field in fields if field[0] != b"upgrade"]
+    elif b"upgrade" in special:
         head.wants_websocket = any(b"websocket" in value.lower() for value in special[b"upgrade"])
     return head
 

@@ -58,6 +58,12 @@ class OutboundRequest:
         closed (`aclose`, if it has one) when its sending ends; until the head is written it is left untouched.
     content_length: the declared length of an iterated body; None means chunked. Fewer or more bytes than declared
         must never be sent as if complete: the connection is cut, with BodyLengthError.
+    expects_continue: whoever sends the iterated body waits for 100. The http1 client asks the upstream (with an
+        `expect: 100-continue`, never among the headers) and leaves the body untouched until it says 100, or a moment
+        has passed; one that answers instead gets nothing of it. httpx reads the body when the head is out.
+    is_stream: the reply may be silent between two pieces for as long as it likes. `Timeouts.idle` does not count for
+        it, and `Timeouts.total` only up to its head.
+    on_hints: called with the fields of each 103 before the final head, by those that can.
     admit: called synchronously right before the head is written, each time, after any wait for a connection. May raise
         `DecisionChangedError`, which leaves the connection unused (back in the pool) and propagates.
     """
@@ -67,6 +73,9 @@ class OutboundRequest:
     headers: Headers
     body: bytes | AsyncIterator[bytes] | None = None
     content_length: int | None = None
+    expects_continue: bool = False
+    is_stream: bool = False
+    on_hints: Callable[[Headers], None] | None = None
     admit: Callable[[], None] | None = None
 
 
@@ -187,7 +196,7 @@ class UpstreamClient(Protocol):
         ...
 
     async def send(self, request: OutboundRequest) -> UpstreamResponse:
-        """Sends the request and returns when the reply's head has arrived (final status; 1xx are swallowed).
+        """Sends the request and returns when the reply's head has arrived (final status; of 1xx see `OutboundRequest`).
 
         An early reply to an unfinished upload returns as it arrives; the body goes on being sent beside it.
         Raises UpstreamError (kinds NAME, REFUSED, CONNECT_TIMEOUT, POOL_TIMEOUT, TLS, FIRST_BYTE_TIMEOUT,

@@ -7,15 +7,17 @@ Rules:
     connection is noted here and wakes it. Pieces that arrived are handed out before an error is.
 3.  The first error counts and cuts the connection. After the reply is complete nothing is an error any more.
 4.  A complete reply that ends the connection also ends the upload; one that keeps it lets the upload go on.
-5.  `aclose` gives the connection back only if request and reply are complete, the upstream keeps it alive and sent
+5.  An iterated body whose client waits for 100 (`expects_continue`) is held: until the upstream says 100, until it has
+    answered, which ends the request unsent, or until `CONTINUE_SECONDS` are over, for not every upstream says it.
+6.  `aclose` gives the connection back only if request and reply are complete, the upstream keeps it alive and sent
     nothing after the reply. In every other case the connection is cut. It decides this before it waits for anything.
-6.  Three deadlines, read by the client's sweep: `total` for all; `read` while someone waits for the head (set when
-    the request is sent, not moved by what trickles in) or for a piece of the body; `write` while the upstream does
-    not take what is written, moved on as long as it takes some of it.
+7.  Three deadlines, read by the client's sweep: `total` for all; `read` while a body is held, while someone waits for
+    the head (set when the request is sent, not moved by what trickles in) or for a piece of the body; `write` while
+    the upstream does not take what is written, moved on as long as it takes some of it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from math import inf
 
 from gateway.errors import UpstreamError, UpstreamErrorKind
@@ -24,6 +26,9 @@ from gateway.upstream.connection import Connection
 from gateway.upstream.failures import upstream_error
 from gateway.upstream.reply_parser import MalformedReplyError, ReplyParser
 from gateway.upstream.upload import send_body
+
+CONTINUE_SECONDS = 1.0
+"""How long a body is held for an upstream to say 100 (RFC 9110 section 10.1.1); what curl waits, too."""
 
 READ_AHEAD_BYTES = 65_536
 """How much of a body waits here before reading from the socket stops; one read more (256 KiB) may come on top."""
@@ -36,7 +41,10 @@ class Exchange:
         "_closed",
         "_connection",
         "_error",
+        "_held",
+        "_is_stream",
         "_loop",
+        "_on_hints",
         "_parser",
         "_paused",
         "_read_deadline",
@@ -72,6 +80,9 @@ class Exchange:
         self._waiter: asyncio.Future[None] | None = None
         self._upload: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
+        self._held: OutboundRequest | None = None
+        self._is_stream = False
+        self._on_hints: Callable[[Headers], None] | None = None
         self._upload_stopped = False
         self._sent = False
         self._paused = False
@@ -85,16 +96,32 @@ class Exchange:
     # -- the request
 
     def start(self, head: bytes, request: OutboundRequest) -> None:
-        """Writes the head, with the body where that is complete; begins the upload of an iterated one."""
+        """Writes the head, with the body where that is complete; begins the upload of an iterated one, or holds it."""
         body = request.body
+        self._on_hints = request.on_hints
+        self._is_stream = request.is_stream
         if body is None or isinstance(body, bytes):
             self._sent = True
             self._connection.write(head)
             self._await_reply()
+            return
+        self._connection.write(head)
+        self._held = request
+        if request.expects_continue:
+            self._read_deadline = self._loop.time() + CONTINUE_SECONDS
         else:
-            self._connection.write(head)
-            upload = self._send(body, request.content_length)
-            self._upload = self._loop.create_task(upload, name=f"upload to {self._connection.name}")
+            self._begin_upload()
+
+    def _begin_upload(self) -> None:
+        """Of the body that is held, if there is one: once, and not after the answer."""
+        request, self._held = self._held, None
+        if request is None or self._closed or self._error is not None:
+            return
+        self._read_deadline = inf
+        assert request.body is not None  # noqa: S101 - what is held has an iterated body
+        assert not isinstance(request.body, bytes)  # noqa: S101
+        upload = self._send(request.body, request.content_length)
+        self._upload = self._loop.create_task(upload, name=f"upload to {self._connection.name}")
 
     async def _send(self, body: AsyncIterator[bytes], length: int | None) -> None:
         try:
@@ -132,7 +159,7 @@ class Exchange:
             piece = self.read_nowait()
             if piece is not None:
                 return piece
-            self._read_deadline = self._idle_deadline()
+            self._read_deadline = inf if self._is_stream else self._idle_deadline()
             try:
                 await self._wait()
             finally:
@@ -197,9 +224,15 @@ class Exchange:
         except MalformedReplyError as error:
             self._fail(self._error_of(UpstreamErrorKind.MALFORMED, str(error)), error)
             return
-        if not self.status and parser.status:
-            self._read_deadline = inf
-            self.headers, self.content_length, self.status = parser.headers, parser.content_length, parser.status
+        if not self.status:
+            if parser.interim is not None:
+                self._take_interim(parser)
+            if parser.status:
+                self._read_deadline = inf
+                self._held = None
+                if self._is_stream:
+                    self._total_deadline = inf
+                self.headers, self.content_length, self.status = parser.headers, parser.content_length, parser.status
         if parser.complete:
             self._read_deadline = inf
             if not parser.keep_alive:
@@ -208,6 +241,15 @@ class Exchange:
             self._paused = True
             self._connection.pause_reading()
         self._wake()
+
+    def _take_interim(self, parser: ReplyParser) -> None:
+        """100 lets a held body go, unless the answer is there as well; 103 is handed on; others say nothing to us."""
+        interim, parser.interim = parser.interim or [], None
+        for status, fields in interim:
+            if status == 103 and self._on_hints is not None:
+                self._on_hints(fields)
+            elif status == 100 and not parser.status:
+                self._begin_upload()
 
     def eof_received(self) -> None:
         if not self._parser.eof():
@@ -229,7 +271,7 @@ class Exchange:
             self._fail(self._lost(), error)
 
     def writing_paused(self) -> None:
-        if not self.status:
+        if not self.status and self._held is None:
             self._read_deadline = inf
         self._unsent = self._connection.unsent()
         self._write_deadline = self._idle_deadline()
@@ -246,6 +288,8 @@ class Exchange:
             self._fail(self._error_of(UpstreamErrorKind.TOTAL_TIMEOUT))
         elif now >= self._write_deadline:
             self._check_write()
+        elif now >= self._read_deadline and self._held is not None:
+            self._begin_upload()
         elif now >= self._read_deadline:
             kind = UpstreamErrorKind.IDLE_TIMEOUT if self.status else UpstreamErrorKind.FIRST_BYTE_TIMEOUT
             self._fail(self._error_of(kind))
@@ -267,7 +311,8 @@ class Exchange:
         return self._error_of(UpstreamErrorKind.TRUNCATED if self.status else UpstreamErrorKind.CLOSED)
 
     def _error_of(self, kind: UpstreamErrorKind, detail: str = "") -> UpstreamError:
-        return upstream_error(kind, sent=True, reused=self._connection.reused, detail=detail)
+        reused = self._connection.reused and not (kind is UpstreamErrorKind.CLOSED and self._parser.begun)
+        return upstream_error(kind, sent=True, reused=reused, detail=detail)
 
     def _fail(self, error: BaseException, cause: BaseException | None = None) -> None:
         if self._error is None and not self._parser.complete:

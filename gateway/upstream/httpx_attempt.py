@@ -22,7 +22,18 @@ class Attempt:
     A transport that does not trace (a mock) tells nothing: `admit` is then asked before it is called.
     """
 
-    __slots__ = ("_first_byte", "_h11", "_request", "body", "in_handshake", "opened", "scope", "sent", "traced")
+    __slots__ = (
+        "_first_byte",
+        "_h11",
+        "_request",
+        "body",
+        "in_handshake",
+        "is_stream",
+        "opened",
+        "scope",
+        "sent",
+        "traced",
+    )
 
     def __init__(self, request: OutboundRequest, first_byte: float | None, *, traced: bool) -> None:
         self.traced = traced
@@ -33,6 +44,7 @@ class Attempt:
         self.opened = False
         self.sent = False
         self.in_handshake = False
+        self.is_stream = request.is_stream
         self.body = _stream(request)
 
     async def trace(self, event: str, info: dict[str, Any]) -> None:  # httpcore's signature

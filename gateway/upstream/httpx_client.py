@@ -15,7 +15,8 @@ What it does differently, because httpx (httpcore, h11, h2) does:
 | which idle connection is taken | the last used | the first opened |
 | obs-fold, bare LF in a head, `Content-Length: 2, 2` | MALFORMED | taken; the value unfolded |
 | a head over 64 KiB | MALFORMED as it arrives | MALFORMED once read; h11 stops at 100 KiB |
-| interim replies | ten at most | any number, within `first_byte` |
+| interim replies | ten at most; `on_hints` is told of 103 | any number, within `first_byte`; nobody is told |
+| `expects_continue` | the body waits for 100 | the body is read when the head is out |
 | octets beyond ASCII in a target | as given | ValueError |
 | names of methods | as given | in upper case |
 | `aclose` with replies in use | idle connections close now | they close with the last reply in use |
@@ -199,8 +200,8 @@ class HttpxClient:
             raise attempt.error(kind_of(error, in_body=False, in_handshake=attempt.in_handshake)) from error
         finally:
             await attempt.body.aclose()
-        request.extensions["timeout"]["read"] = self._timeouts.idle
-        return await self._reply(place, response, attempt, total)
+        request.extensions["timeout"]["read"] = None if attempt.is_stream else self._timeouts.idle
+        return await self._reply(place, response, attempt, None if attempt.is_stream else total)
 
     async def _reply(
         self, place: int, response: httpx.Response, attempt: Attempt, total: float | None

@@ -6,7 +6,8 @@ Rules, in the order in which they apply:
     also takes RTSP, HTTP/2.0, empty lines before it and control characters in the reason; the fields are llhttp's,
     with none of its leniencies: it refuses obs-fold, bare CR or LF, space before the colon, NUL and control bytes,
     Content-Length beside Transfer-Encoding, and repeated, listed, signed or empty Content-Lengths.
-2.  1xx heads are dropped, ten of them at most. 101 is refused: nobody asked for an upgrade.
+2.  1xx heads are kept in `interim` for the exchange to take, ten of them at most; one that declares a body is refused,
+    and 101 too: nobody asked for an upgrade.
 3.  Framing is RFC 9112 section 6.3: no body for HEAD, 204 and 304; then exactly `chunked` (HTTP/1.1 only), then
     Content-Length (counted here, so that bodies are passed on uncopied and a surplus is seen), then until close.
 4.  Chunks are llhttp's, in a parser that is given a head of our own first: the two cannot disagree about what the
@@ -100,6 +101,7 @@ class ReplyParser:
     """Fed by a connection with what it receives; the exchange reads the attributes after each call.
 
     status: 0 until the final head is complete; then `headers` and `content_length` are set.
+    interim: the 1xx replies that have arrived and that nobody has taken yet, each with its fields.
     pieces: the body as it arrived; the reader empties this list, never replaces it.
     complete: the reply has ended as its framing says. keep_alive: the upstream keeps the connection afterwards.
     """
@@ -108,7 +110,7 @@ class ReplyParser:
         "_chunks",
         "_fields",
         "_held",
-        "_interim",
+        "_interim_count",
         "_no_body",
         "_overhead",
         "_phase",
@@ -117,6 +119,7 @@ class ReplyParser:
         "complete",
         "content_length",
         "headers",
+        "interim",
         "keep_alive",
         "pieces",
         "status",
@@ -127,6 +130,7 @@ class ReplyParser:
         self.status = 0
         self.headers: Headers = []
         self.content_length: int | None = None
+        self.interim: list[tuple[int, Headers]] | None = None
         self.pieces: list[bytes] = []
         self.complete = False
         self.keep_alive = False
@@ -134,12 +138,17 @@ class ReplyParser:
         self._no_body = head_request
         self._phase = _Phase.HEAD
         self._held: bytearray | None = None
-        self._interim = 0
+        self._interim_count = 0
         self._remaining = 0
         self._chunks: HttpResponseParser | None = None
         self._fields: _Fields | None = None
         self._tail = b""
         self._overhead = 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether any byte of a reply has arrived, an interim one too: the upstream has seen the request."""
+        return bool(self.status or self._interim_count or self._held)
 
     def feed(self, data: bytes) -> None:
         """Takes the next bytes of the connection. Raises MalformedReplyError, after which the parser is of no use."""
@@ -214,14 +223,20 @@ class ReplyParser:
         if head.count(b"\n") - 2 > MAX_FIELDS:
             raise MalformedReplyError("The reply has too many header fields.")
         if status < 200:
-            self._count_interim()
+            self._keep_interim(status, fields)
         else:
             self._frame(status, fields, http10=line[1] == b"0")
 
-    def _count_interim(self) -> None:
-        self._interim += 1
-        if self._interim > MAX_INTERIM_REPLIES:
+    def _keep_interim(self, status: int, fields: _Fields) -> None:
+        """RFC 9112 section 6.3: it has no body, so what says that there is one cannot be read in one way."""
+        self._interim_count += 1
+        if self._interim_count > MAX_INTERIM_REPLIES:
             raise MalformedReplyError("The upstream sent too many interim replies.")
+        if fields.coding is not None or (fields.length or b"").strip(b"0"):
+            raise MalformedReplyError("An interim reply declares a body.")
+        if self.interim is None:
+            self.interim = []
+        self.interim.append((status, fields.headers))
 
     def _frame(self, status: int, fields: _Fields, *, http10: bool) -> None:
         coding = fields.coding

@@ -13,6 +13,8 @@ def encode_head(request: OutboundRequest) -> bytes:
     head = checked_head(request)
     name, value = framing(request) or (b"", b"")
     body = request.body if isinstance(request.body, bytes) else b""
+    if request.expects_continue and request.body is not None and not body:
+        head += b"\r\nexpect: 100-continue"
     if not name:
         return b"".join((head, b"\r\n\r\n", body))
     return b"".join((head, b"\r\n", name, b": ", value, b"\r\n\r\n", body))

@@ -50,6 +50,7 @@ def applies(*marks):
     return mark
 
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
@@ -86,11 +87,13 @@ class Peer:
             return None
 
     async def request(self):
-        """The next request, whole; None if the client has closed before or inside it."""
+        """The next request, whole, its body asked for; None if the client has closed before or inside it."""
         head = await self.head()
         if head is None:
             return None
         fields = {name.lower(): value for name, value in Received(head[:-4], b"").fields}
+        if b"expect" in fields:
+            await self.send(CONTINUE)
         try:
             body = await self._body(fields)
         except (asyncio.IncompleteReadError, ConnectionError):

@@ -167,7 +167,7 @@ def test_brackets_in_quotes_are_no_nesting():
         ("{f: {", "{3: {", 'r.yaml:3:12: features.3: the bare key 3 is no text; write "3" in quotes'),
         ("upstream: a}", "upstream: a, headers: {v: 2}}", 'r.yaml:4:49: routes[0].headers.v: 2 is a number, not text; write it in quotes: "2"'),
         ("upstream: a}", "upstream: a, methods: GET}", "r.yaml:4:45: routes[0].methods: is text, not a list; write [GET]"),
-        ("upstream: a}", "upstream: a}, /x", "r.yaml:4:37: routes[1]: is text, not a mapping of keys; its keys: path, host, methods, headers, feature, upstream, rewrite, fallback_idempotent, max_body_bytes"),
+        ("upstream: a}", "upstream: a}, /x", "r.yaml:4:37: routes[1]: is text, not a mapping of keys; its keys: path, host, methods, headers, feature, upstream, rewrite, fallback_idempotent, max_body_bytes, stream, cors"),
         ('"http://h:1"}', '"http://h:1", max_connections: 0}', "r.yaml:2:53: upstreams.a.max_connections: 0 is out of range; write at least 1"),
         ('"http://h:1"}', '"http://h:1", max_connections: 1.5}', "r.yaml:2:53: upstreams.a.max_connections: 1.5 is not a whole number; write digits without a point"),
         ('"http://h:1"}', '"http://h:1", connect_timeout_seconds: "2"}', "r.yaml:2:61: upstreams.a.connect_timeout_seconds: '2' is not a number; write digits without quotes"),
