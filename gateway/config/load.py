@@ -1,11 +1,13 @@
-"""routes.yaml from text to a validated `RoutesFile`, or to every fault it has. No I/O, no side effects.
+"""routes.yaml from text to a validated `RoutesFile`, or to every fault it has. No side effects.
 
 Called by `gateway check`, by the control process for each edit, and at start. Text to values and their places is
-nodes.py, shape and single values schema.py, what keys mean to each other lint.py.
+nodes.py, shape and single values schema.py, what keys mean to each other lint.py. The one thing that is read beside the
+text are the files that it names, and only where `files` is given.
 """
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,6 +18,7 @@ from gateway.config.lint import lint
 from gateway.config.messages import explain
 from gateway.config.nodes import Document, decode
 from gateway.config.schema import RoutesFile
+from gateway.config.tls_files import with_absolute_files
 
 MAX_BYTES = 64 * 1024 * 1024
 
@@ -32,8 +35,12 @@ class Loaded:
     sha256: str
 
 
-def load(source: str | bytes, filename: str = "routes.yaml") -> Loaded:
-    """Everything that is wrong with the file, by position, or its routes. filename: only for the faults."""
+def load(source: str | bytes, filename: str = "routes.yaml", *, files: Path | None = None) -> Loaded:
+    """Everything that is wrong with the file, by position, or its routes. filename: only for the faults.
+
+    files: the directory from which relative names of files are meant. Given, the files that routes.yaml names are
+    looked at, and its routes name them whole.
+    """
     data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
     sha256 = hashlib.sha256(data).hexdigest()
     if len(data) > MAX_BYTES:
@@ -44,12 +51,12 @@ def load(source: str | bytes, filename: str = "routes.yaml") -> Loaded:
         fault = Fault(*bad_byte, "", "a byte that is no UTF-8 stands here", "save the file as UTF-8", filename)
         return Loaded(None, (fault,), (), sha256)
     document = Document(text, filename)
-    routes, faults, warnings = _validate(document)
+    routes, faults, warnings = _validate(document, files)
     ordered = tuple(sorted(set(faults)))
     return Loaded(None if ordered else routes, ordered, tuple(sorted(set(warnings))), sha256)
 
 
-def _validate(document: Document) -> tuple[RoutesFile | None, list[Fault], list[Fault]]:
+def _validate(document: Document, files: Path | None) -> tuple[RoutesFile | None, list[Fault], list[Fault]]:
     if not isinstance(document.values, dict):
         return None, document.faults, []
     try:
@@ -57,10 +64,12 @@ def _validate(document: Document) -> tuple[RoutesFile | None, list[Fault], list[
     except ValidationError as error:
         faults, bad = _translate(document, error)
         draft = partial_draft(document.values, bad | document.unusable)
-        found = lint(draft, document)
+        found = lint(draft, document, files)
         return None, document.faults + faults + found.faults, found.warnings
     # A key given twice is reported by the document alone; the first was used.
-    found = lint(whole_draft(routes), document)
+    found = lint(whole_draft(routes), document, files)
+    if files is not None:
+        routes = with_absolute_files(routes, files)
     return routes, document.faults + found.faults, found.warnings
 
 

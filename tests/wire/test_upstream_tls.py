@@ -8,7 +8,9 @@ import h2.connection
 import h2.events
 import pytest
 
+from gateway.config.schema import UpstreamTls
 from gateway.errors import UpstreamError, UpstreamErrorKind
+from gateway.upstream.tls import tls_of
 from tests.support.scripted_upstream import (
     BOTH,
     LOOPS,
@@ -65,8 +67,10 @@ def server_side(tmp_path):
 
 
 @pytest.fixture
-def trusting():
-    return ssl.create_default_context(cadata=AUTHORITY)
+def trusting(tmp_path):
+    path = tmp_path / "authority.pem"
+    path.write_text(AUTHORITY)
+    return tls_of(UpstreamTls(ca_file=str(path)))
 
 
 def local(upstream):
@@ -83,7 +87,7 @@ async def test_requests_and_bodies_go_through_tls_and_connections_are_kept(kind,
     server_side.sni_callback = lambda _socket, name, _context: seen.append(name)
     async with (
         serving(answer_all, ssl=server_side) as upstream,
-        connected(kind, local(upstream), ssl_context=trusting) as client,
+        connected(kind, local(upstream), tls=trusting) as client,
     ):
         assert await fetch(client) == (200, b"ok")
         assert await fetch(client, request(b"POST", body=body())) == (200, b"ok")
@@ -106,7 +110,7 @@ async def test_a_certificate_of_another_name_is_refused(kind, server_side, trust
     async with serving(answer_all, ssl=server_side) as upstream:
         server = await asyncio.start_server(upstream.connected, "127.0.0.2", 0, ssl=server_side)
         other = f"https://127.0.0.2:{server.sockets[0].getsockname()[1]}"
-        async with server, connected(kind, other, ssl_context=trusting) as client:
+        async with server, connected(kind, other, tls=trusting) as client:
             with pytest.raises(UpstreamError) as caught:
                 await client.send(request())
             assert caught.value.kind is UpstreamErrorKind.TLS
@@ -165,7 +169,7 @@ async def test_httpx_speaks_http2_where_it_is_offered(server_side, trusting):
     server_side.set_alpn_protocols(["h2"])
     async with (
         serving(speak_http2, ssl=server_side) as upstream,
-        connected("httpx", local(upstream), ssl_context=trusting) as client,
+        connected("httpx", local(upstream), tls=trusting) as client,
     ):
         response = await client.send(request(b"POST", b"/a?b=%20c", [(b"x-c", b"d")], body=body()))
         assert (response.status, response.headers) == (200, [(b"x-a", b"b")])
