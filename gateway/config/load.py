@@ -12,11 +12,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gateway.config.draft import partial_draft, whole_draft
+from gateway.config.draft import Draft, partial_draft, whole_draft
 from gateway.config.faults import Fault, Loc
 from gateway.config.lint import lint
 from gateway.config.messages import explain
 from gateway.config.nodes import Document, decode
+from gateway.config.report import Report
 from gateway.config.schema import RoutesFile
 from gateway.config.tls_files import with_absolute_files
 
@@ -27,12 +28,16 @@ __all__ = ["MAX_BYTES", "Fault", "Loaded", "load"]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """routes: None where there are faults. warnings: what works, but is probably not meant. sha256: of the bytes."""
+    """routes: None where there are faults. warnings: what works, but is probably not meant. sha256: of the bytes.
+
+    files: those that were looked at beside it, for whether there are faults depends on them too.
+    """
 
     routes: RoutesFile | None
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...]
     sha256: str
+    files: frozenset[Path] = frozenset()
 
 
 def load(source: str | bytes, filename: str = "routes.yaml", *, files: Path | None = None) -> Loaded:
@@ -51,26 +56,27 @@ def load(source: str | bytes, filename: str = "routes.yaml", *, files: Path | No
         fault = Fault(*bad_byte, "", "a byte that is no UTF-8 stands here", "save the file as UTF-8", filename)
         return Loaded(None, (fault,), (), sha256)
     document = Document(text, filename)
-    routes, faults, warnings = _validate(document, files)
-    ordered = tuple(sorted(set(faults)))
-    return Loaded(None if ordered else routes, ordered, tuple(sorted(set(warnings))), sha256)
+    routes, faults, found = _validate(document, files)
+    ordered = tuple(sorted({*document.faults, *faults, *found.faults}))
+    warnings = tuple(sorted(set(found.warnings)))
+    return Loaded(None if ordered else routes, ordered, warnings, sha256, frozenset(found.files))
 
 
-def _validate(document: Document, files: Path | None) -> tuple[RoutesFile | None, list[Fault], list[Fault]]:
+def _validate(document: Document, files: Path | None) -> tuple[RoutesFile | None, list[Fault], Report]:
+    """The routes, the faults of their shape, and what lint has found."""
     if not isinstance(document.values, dict):
-        return None, document.faults, []
+        return None, [], Report(document, Draft(whole=False))
     try:
         routes = RoutesFile.model_validate(document.values, by_alias=True, by_name=False)
     except ValidationError as error:
         faults, bad = _translate(document, error)
         draft = partial_draft(document.values, bad | document.unusable)
-        found = lint(draft, document, files)
-        return None, document.faults + faults + found.faults, found.warnings
+        return None, faults, lint(draft, document, files)
     # A key given twice is reported by the document alone; the first was used.
     found = lint(whole_draft(routes), document, files)
     if files is not None:
         routes = with_absolute_files(routes, files)
-    return routes, document.faults + found.faults, found.warnings
+    return routes, [], found
 
 
 def _translate(document: Document, error: ValidationError) -> tuple[list[Fault], set[Loc]]:

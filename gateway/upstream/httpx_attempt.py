@@ -81,7 +81,7 @@ class Attempt:
     def reused(self) -> bool:
         return self.sent and self.traced and not self.opened
 
-    def error_of(self, failure: httpx.TransportError) -> UpstreamError:
+    def error_of(self, failure: Exception) -> UpstreamError:
         """What httpx has raised before the reply's head."""
         if self.sent and self.traced and refuses_us(failure):
             return upstream_error(UpstreamErrorKind.TLS, sent=True, reused=self.reused, detail=in_words(failure))

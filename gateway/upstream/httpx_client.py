@@ -39,6 +39,7 @@ from gateway.upstream.balancer import Balancer
 from gateway.upstream.connect import parse_target, tls_for
 from gateway.upstream.failures import CONNECTING
 from gateway.upstream.httpx_attempt import Attempt
+from gateway.upstream.httpx_errors import FAILURES
 from gateway.upstream.httpx_reply import HttpxReply
 from gateway.upstream.lines import Lines
 from gateway.upstream.reply_parser import MalformedReplyError
@@ -208,7 +209,7 @@ class HttpxClient:
             raise attempt.error(kind) from error
         except httpx.LocalProtocolError as error:
             raise ValueError("httpx refuses to send this request") from error
-        except httpx.TransportError as error:
+        except FAILURES as error:
             raise attempt.error_of(error) from error
         finally:
             await attempt.body.aclose()

@@ -30,6 +30,7 @@ _BY_VERIFY_CODE = {
 _NO_VERSION = "The upstream speaks no version of TLS that is allowed."
 _NO_TLS = "The upstream does not speak TLS."
 _WANTS_CERTIFICATE = "The upstream does not accept the gateway's certificate, or the lack of one."
+_HANDSHAKE = "The upstream refuses the handshake: it may want a certificate of the gateway's, or other ciphers."
 _UNKNOWN_NAME = "The upstream does not know the name that it is asked for."
 
 _BY_REASON = {
@@ -41,6 +42,7 @@ _BY_REASON = {
     "RECORD_LAYER_FAILURE": _NO_TLS,
     "PACKET_LENGTH_TOO_LONG": _NO_TLS,
     "TLSV1_UNRECOGNIZED_NAME": _UNKNOWN_NAME,
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": _HANDSHAKE,
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": _WANTS_CERTIFICATE,
     "TLSV1_ALERT_UNKNOWN_CA": _WANTS_CERTIFICATE,
     "TLSV1_ALERT_ACCESS_DENIED": _WANTS_CERTIFICATE,
