@@ -1,13 +1,25 @@
 """One try at an upstream: let through by its guard, sent, counted, and judged. Called by `Proxy` alone."""
 
 import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
 from gateway.errors import UpstreamError, UpstreamErrorKind
 from gateway.exchange import Exchange
 from gateway.model import Outcome
 from gateway.recorder import Recorder, outcome_of
 from gateway.rules.blame import is_well, verdict_of
-from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamGuard, UpstreamResponse
+from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamGuard
+
+
+class Answer(Protocol):
+    """A reply's head, or a WebSocket that was opened."""
+
+    @property
+    def status(self) -> int: ...
+
+
+A = TypeVar("A", bound=Answer)
 
 
 class Attempts:
@@ -16,13 +28,17 @@ class Attempts:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
 
-    async def make(self, exchange: Exchange, request: OutboundRequest) -> UpstreamResponse:
-        """The reply's head. Raises UpstreamError, DecisionChangedError and what `UpstreamClient.send` raises."""
+    async def make(
+        self, exchange: Exchange, request: OutboundRequest, send: Callable[[OutboundRequest], Awaitable[A]]
+    ) -> A:
+        """What `send` returns of the upstream that was decided. Raises UpstreamError, DecisionChangedError and what
+        `send` raises.
+        """
         recorder = self._recorder
         recorder.attempt_begins(exchange)
         try:
             await self._enter(exchange, request)
-            response = await exchange.clients[exchange.upstream].send(request)
+            response = await send(request)
         except DecisionChangedError:
             self.abandon(exchange)
             recorder.attempt_withdrawn(exchange)
@@ -53,6 +69,12 @@ class Attempts:
         well = is_well(exchange.status)
         if not well or (exchange.guard is not None and exchange.guard.is_probing):
             self._judge(exchange, well)
+
+    def opened(self, exchange: Exchange) -> None:
+        """A WebSocket: the handshake was the request, and is over. Its verdict is in, its place is free for another,
+        and the attempt goes on without them.
+        """
+        self._leave(exchange, success=True)
 
     def complete(self, exchange: Exchange) -> None:
         """The reply came whole."""

@@ -24,7 +24,15 @@ from gateway.flags.stored import FlagStoreError
 from gateway.flags.writer import FlagWriter
 from gateway.follower import FlagFollower
 from gateway.lifeline import Lifeline
-from gateway.reload import LOOK_SECONDS, FileWatch, accept, os_error_in_words, read_accepted, restore_accepted
+from gateway.reload import (
+    LOOK_SECONDS,
+    FilesWatch,
+    FileWatch,
+    accept,
+    os_error_in_words,
+    read_accepted,
+    restore_accepted,
+)
 from gateway.report import WorkerState
 from gateway.rules.plan import Plan, compile_plan
 from gateway.settings import Process, this_process
@@ -60,6 +68,7 @@ class Control:
         self.draining = False
         self.lifeline = Lifeline(process.lifeline_fd)
         self._watch = FileWatch(self.settings.routes)
+        self._files = FilesWatch()
         self._look_now = asyncio.Event()
         self._try_again_at = 0.0
 
@@ -87,6 +96,8 @@ class Control:
                 self._look_now.clear()
                 content, asked = self._watch.take(), True
             except TimeoutError:
+                if self._files.look():
+                    self._watch.forget()  # whether it has faults depends on the files that it names
                 content, asked = self._watch.look(), False
             self._tell_missing(asked=asked)
             if content is not None:
@@ -134,6 +145,7 @@ class Control:
             self.config.faults = ()
             self._cannot_write(error)
             return
+        self._files.follow(edit.loaded.files)
         self.config.problem = None
         had_faults = bool(self.config.faults)
         self.config.faults, self.config.warnings = edit.faults, edit.loaded.warnings

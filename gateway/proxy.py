@@ -246,7 +246,7 @@ class Proxy:
     async def _send(self, exchange: Exchange, body: RequestBody, request: OutboundRequest) -> UpstreamResponse | None:
         """One attempt; None where another must be made, by the decision that then stands."""
         try:
-            response = await self.attempts.make(exchange, request)
+            response = await self.attempts.make(exchange, request, exchange.clients[exchange.upstream].send)
         except DecisionChangedError:
             self.decide(exchange)
         except UpstreamError as error:
@@ -291,10 +291,6 @@ class Proxy:
         exchange.fell_back = True
         self.falling_back[name] = self.falling_back.get(name, 0) + 1
         self.recorder.fell_back(exchange, cause)
-
-    def attempt_failed(self, exchange: Exchange, error: UpstreamError) -> None:
-        """For WebSockets, whose attempts no guard watches."""
-        self.attempts.failed(exchange, error)
 
     def ask_queues_again(self) -> None:
         """After a kill: requests that wait for a place at new decide again at once. Called by `worker`."""

@@ -8,6 +8,7 @@ looks, so that a half-written one is not taken for an edit.
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +85,25 @@ class FileWatch:
         return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
+class FilesWatch:
+    """Any number of files, of which only a change matters."""
+
+    def __init__(self) -> None:
+        self._watches: dict[Path, FileWatch] = {}
+
+    def follow(self, paths: Iterable[Path]) -> None:
+        """From now on these, as they are now. Call it before they are read, so that no change is missed."""
+        before = self._watches
+        self._watches = {path: before.get(path) or FileWatch(path) for path in paths}
+        for path in self._watches.keys() - before.keys():
+            self._watches[path].take()
+
+    def look(self) -> bool:
+        """Whether one of them has changed, and stayed the same for two looks. One that is gone has not."""
+        looks = [watch.look() for watch in self._watches.values()]  # at each, whatever the others say
+        return any(content is not None for content in looks)
+
+
 def _digest(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
@@ -105,10 +125,11 @@ class Edit:
 def accept(content: bytes, filename: str, accepted_file: Path, *, unless_sha256: str | None = None) -> Edit:
     """Validates one version of routes.yaml and, if it is good, makes it the accepted copy.
 
+    filename: the whole path of it, for the files that it names are looked for beside it.
     unless_sha256: of the version in force, which is not written again.
     Raises OSError when the accepted copy cannot be written: then nothing has changed.
     """
-    loaded = load(content, filename)
+    loaded = load(content, filename, files=Path(filename).absolute().parent)
     if loaded.routes is None or loaded.faults:
         return Edit(loaded, accepted=False)
     if loaded.sha256 == unless_sha256:

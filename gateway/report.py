@@ -41,7 +41,8 @@ class UpstreamState(BaseModel):
     """One upstream as one worker has it. breaker: `closed`, `open`, `half_open`, or `off`.
 
     states: of each target: `serving`, `returning`, `ejected` or `unhealthy`. problems: what its last health check
-    found.
+    found, or why it took no connection. verified: false where whoever answers is believed. tls_problem: what is wrong
+    with its certificate files.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,6 +54,9 @@ class UpstreamState(BaseModel):
     queued: int = 0
     states: tuple[str, ...] = ()
     problems: tuple[str | None, ...] = ()
+    websockets: int = 0
+    verified: bool = True
+    tls_problem: str | None = None
 
 
 class WorkerState(BaseModel):

@@ -127,6 +127,9 @@ def _upstreams(states: Mapping[str, WorkerState | None]) -> dict[str, Any]:
                     "in_flight": 0,
                     "idle": 0,
                     "queued": 0,
+                    "websockets": 0,
+                    "verified": True,
+                    "tls_problems": {},
                     "breakers": {},
                     "states": {},
                 },
@@ -134,6 +137,10 @@ def _upstreams(states: Mapping[str, WorkerState | None]) -> dict[str, Any]:
             entry["in_flight"] += upstream.in_flight
             entry["idle"] += upstream.idle
             entry["queued"] += upstream.queued
+            entry["websockets"] += upstream.websockets
+            entry["verified"] = entry["verified"] and upstream.verified
+            if upstream.tls_problem is not None:
+                entry["tls_problems"][slot] = upstream.tls_problem
             entry["breakers"][slot] = upstream.breaker
             entry["states"][slot] = [
                 {"target": target, "state": state, "problem": problem}

@@ -18,20 +18,22 @@ Who is told what (RFC 6455 section 7.4):
 
 import asyncio
 from collections.abc import MutableMapping
+from functools import partial
 from typing import Any, Protocol
 
+from gateway.attempts import Attempts
 from gateway.body import RequestBody
 from gateway.errors import GatewayError, UpstreamError, UpstreamErrorKind
 from gateway.exchange import Exchange
 from gateway.model import Outcome, Side
-from gateway.recorder import Recorder, outcome_of
+from gateway.recorder import Recorder
 from gateway.reply import problem_reply, reply_fields
 from gateway.rules.headers import Fields
 from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamResponse
 from gateway.upstream.failures import upstream_error
 from gateway.websocket_client import ClientSocket, Receive, Send
 from gateway.websocket_handshake import VERSION, check_handshake, without_own
-from gateway.websocket_upstream import Accepted, Dialer
+from gateway.websocket_upstream import Accepted, dial
 from gateway.websocket_wire import NO_CLOSE, RESTART, RESTART_REASON, Closed, Wire
 
 GOING_AWAY = 1001
@@ -42,13 +44,13 @@ class Phases(Protocol):
     """What of the request's life is a WebSocket's too; `Proxy`."""
 
     recorder: Recorder
+    attempts: Attempts
 
     def receive(self, scope: MutableMapping[str, Any]) -> Exchange: ...
     def match(self, exchange: Exchange) -> None: ...
     def decide(self, exchange: Exchange) -> None: ...
     def is_overtaken(self, exchange: Exchange) -> bool: ...
     def prepare(self, exchange: Exchange, body: RequestBody) -> OutboundRequest: ...
-    def attempt_failed(self, exchange: Exchange, error: UpstreamError) -> None: ...
     def error_of(self, exchange: Exchange, fault: BaseException) -> GatewayError: ...
     def settle(self, exchange: Exchange) -> None: ...
 
@@ -59,7 +61,6 @@ class WebSockets:
     def __init__(self, phases: Phases) -> None:
         self.open: set[Exchange] = set()
         self._phases = phases
-        self._dialers: dict[str, Dialer] = {}
 
     async def handle(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """For one ASGI scope of type websocket."""
@@ -96,36 +97,27 @@ class WebSockets:
     # -- connect
 
     async def _connect(self, exchange: Exchange) -> Accepted | UpstreamResponse | None:
-        """One attempt; None where a kill came before it was done, and the decision was made again."""
-        request = self._phases.prepare(exchange, _no_body())
-        self._phases.recorder.attempt_begins(exchange)
-        try:
-            answer = await self._dialer(exchange).dial(request, max_bytes=_limit(exchange))
-        except DecisionChangedError:
-            self._phases.recorder.attempt_withdrawn(exchange)
-            self._phases.decide(exchange)
-            return None
-        except UpstreamError as error:
-            self._phases.attempt_failed(exchange, error)
-            raise
-        if isinstance(answer, Accepted) and self._phases.is_overtaken(exchange):
-            answer.wire.close(GOING_AWAY)
-            self._phases.recorder.attempt_ends(exchange, Outcome.OK)
-            self._phases.decide(exchange)
-            return None
-        exchange.status = 101 if isinstance(answer, Accepted) else answer.status
-        exchange.first_byte_seconds = 0.0  # there was one; how late counts for nothing here
-        return answer
+        """One attempt; None where a kill came before it was done, or new is down, and the decision was made again.
 
-    def _dialer(self, exchange: Exchange) -> Dialer:
-        """The upstream as the exchange's plan has it; another plan's connections stay open with their own."""
-        assert exchange.decision is not None  # noqa: S101 - it was decided
-        name = exchange.decision.upstream
-        upstream = exchange.plan.routes.upstreams[name]
-        dialer = self._dialers.get(name)
-        if dialer is None or dialer.upstream != upstream:
-            dialer = self._dialers[name] = Dialer(name, upstream)
-        return dialer
+        The handshake is a request to its upstream's guard: it may have to wait for a place, and counts for the breaker.
+        """
+        attempts = self._phases.attempts
+        request = self._phases.prepare(exchange, _no_body())
+        lines = exchange.clients[exchange.upstream].lines
+        try:
+            answer = await attempts.make(exchange, request, partial(dial, lines, max_bytes=_limit(exchange)))
+        except DecisionChangedError:
+            self._phases.decide(exchange)
+            return None
+        if not isinstance(answer, Accepted):
+            return answer
+        attempts.opened(exchange)
+        if self._phases.is_overtaken(exchange):
+            answer.wire.close(GOING_AWAY)
+            attempts.complete(exchange)
+            self._phases.decide(exchange)
+            return None
+        return answer
 
     # -- answer: no
 
@@ -136,11 +128,11 @@ class WebSockets:
                 await client.send_piece(piece, more=True)
             await client.send_piece(b"", more=False)
         except UpstreamError as error:
-            self._phases.attempt_failed(exchange, error)
+            self._phases.attempts.failed(exchange, error)
             raise
         finally:
             await response.aclose()
-        self._phases.recorder.attempt_ends(exchange, outcome_of(response.status))
+        self._phases.attempts.complete(exchange)
 
     # -- answer: yes
 
@@ -161,7 +153,7 @@ class WebSockets:
             kind = UpstreamErrorKind.MALFORMED if closed.fault else UpstreamErrorKind.TRUNCATED
             detail = closed.fault or "The upstream ended the WebSocket without a Close."
             exchange.error = error = upstream_error(kind, sent=True, detail=detail)
-            self._phases.attempt_failed(exchange, error)
+            self._phases.attempts.failed(exchange, error)
         elif client.ended is None and closed.code == INTERNAL_ERROR:
             self._phases.recorder.attempt_ends(exchange, Outcome.SERVER_ERROR)
         else:

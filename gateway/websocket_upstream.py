@@ -1,29 +1,27 @@
-"""The upstream's side of a WebSocket: a connection of its own, the handshake, and the upstream's yes or no.
+"""The upstream's side of a WebSocket: the handshake on a line of its own, and the upstream's yes or no.
 
 A yes is a `Wire`. A no is any other reply, read as one by the HTTP/1.1 client's own exchange: strict, streamed, and
-passed on to the client. These connections are in no pool, and count apart from requests.
+passed on to the client.
 """
 
 import asyncio
 import base64
 import secrets
-import ssl
 from dataclasses import dataclass
 from math import inf
 
 import httptools
 from websockets.protocol import Side
 
-from gateway.config.schema import Upstream
 from gateway.errors import UpstreamError, UpstreamErrorKind
+from gateway.rules.blame import is_well, verdict_of
 from gateway.rules.headers import Fields
-from gateway.upstream.api import OutboundRequest, Timeouts, UpstreamResponse
-from gateway.upstream.connect import Target, default_ssl_context, open_connection, parse_target
+from gateway.upstream.api import OutboundRequest, Timeouts, UpstreamLine, UpstreamLines, UpstreamResponse
 from gateway.upstream.connection import Connection
 from gateway.upstream.exchange import Exchange
-from gateway.upstream.failures import CONNECTING, upstream_error
+from gateway.upstream.failures import upstream_error
 from gateway.upstream.request_head import encode_head
-from gateway.upstream.resolver import Names
+from gateway.upstream.tls_words import in_words, refuses_us
 from gateway.websocket_handshake import HandshakeError, check_answer, offered_protocols, upstream_fields
 from gateway.websocket_wire import Wire
 
@@ -41,139 +39,86 @@ class Accepted:
     headers: Fields
     subprotocol: bytes | None
     wire: Wire
+    status: int = 101
 
 
-class Dialer:
-    """Opens WebSockets to one upstream, as routes.yaml describes it. Owned by `WebSockets`."""
+async def dial(lines: UpstreamLines, request: OutboundRequest, *, max_bytes: int) -> Accepted | UpstreamResponse:
+    """Asks the upstream. request: as for any request, with the client's Sec-WebSocket-Protocol.
 
-    def __init__(self, name: str, upstream: Upstream) -> None:
-        self.upstream = upstream
-        self._places: set[object] = set()
-        self._name = name
-        self._targets = [parse_target(url) for url in upstream.targets]
-        self._context = default_ssl_context() if any(target.tls for target in self._targets) else None
-        self._names = {
-            target: Names(target.host, target.port, refresh_seconds=upstream.resolve_seconds)
-            for target in self._targets
-        }
-        self._turn = 0
-        self._timeouts = Timeouts(
-            connect=upstream.connect_timeout_seconds,
-            first_byte=upstream.first_byte_timeout_seconds,
-            idle=upstream.idle_timeout_seconds,
-            total=upstream.total_timeout_seconds,
-        )
+    Raises UpstreamError, and DecisionChangedError from `request.admit` right before the head is written. A refusal is
+    the caller's to read and to close. The target's standing is told what became of the handshake, and no more: how a
+    WebSocket ends says little about the service behind it.
+    """
+    total = lines.timeouts.total
+    deadline = inf if total is None else asyncio.get_running_loop().time() + total
+    line = await lines.connect(deadline)
+    answer: Accepted | UpstreamResponse | None = None
+    try:
+        answer = await _ask(line, lines.timeouts, request, deadline, max_bytes=max_bytes)
+        line.judge(is_well(answer.status))
+    except UpstreamError as error:
+        line.judge(verdict_of(error, answered=False))
+        raise
+    finally:
+        if not isinstance(answer, Accepted):
+            line.end()
+    return answer
 
-    async def dial(self, request: OutboundRequest, *, max_bytes: int) -> Accepted | UpstreamResponse:
-        """Asks the upstream. request: as for any request, with the client's Sec-WebSocket-Protocol.
 
-        Raises UpstreamError, and DecisionChangedError from `request.admit` right before the head is written. A
-        refusal is the caller's to read and to close.
-        """
-        if self.open >= self.upstream.max_connections * len(self._targets):
-            raise upstream_error(UpstreamErrorKind.POOL_TIMEOUT, sent=False)
-        place = object()
-        self._places.add(place)
-        wire = Wire(Side.CLIENT, max_bytes=max_bytes, on_lost=lambda _: self._places.discard(place))
-        answer: Accepted | UpstreamResponse | None = None
-        try:
-            answer = await self._ask(request, wire)
-        finally:
-            if not isinstance(answer, Accepted):
-                self._places.discard(place)
-        return answer
-
-    @property
-    def open(self) -> int:
-        """WebSockets to this upstream, those that are being opened too."""
-        return len(self._places)
-
-    async def _ask(self, request: OutboundRequest, wire: Wire) -> Accepted | UpstreamResponse:
-        key = base64.b64encode(secrets.token_bytes(16))
-        offered = offered_protocols(request.headers)
-        request.headers = upstream_fields(request.headers, key)
+async def _ask(
+    line: UpstreamLine, timeouts: Timeouts, request: OutboundRequest, deadline: float, *, max_bytes: int
+) -> Accepted | UpstreamResponse:
+    connection: Connection = line.connection
+    wire = Wire(Side.CLIENT, max_bytes=max_bytes, on_lost=lambda _: line.end())
+    key = base64.b64encode(secrets.token_bytes(16))
+    offered = offered_protocols(request.headers)
+    request.headers = upstream_fields(request.headers, key)
+    try:
         head = encode_head(request)
-        total = self._timeouts.total
-        deadline = inf if total is None else asyncio.get_running_loop().time() + total
-        connection = await self._connect(deadline)
-        try:
-            if request.admit is not None:
-                request.admit()
-            handshake = _Handshake(connection, key=key, offered=offered, wire=wire)
-            connection.write(head)
-            return await self._answer(handshake, connection, deadline)
-        except BaseException:
-            connection.exchange = None
-            connection.abort()
-            raise
-
-    async def _connect(self, deadline: float) -> Connection:
-        """To the next target in turn or, if none can be opened there, to another."""
-        self._turn = (self._turn + 1) % len(self._targets)
-        error: UpstreamError | None = None
-        for target in self._targets[self._turn :] + self._targets[: self._turn]:
-            try:
-                return await self._open(target, deadline)
-            except UpstreamError as failure:
-                if failure.kind not in CONNECTING:
-                    raise
-                error = failure
-        if error is None:
-            raise AssertionError("an upstream has at least one target")
-        raise error
-
-    async def _open(self, target: Target, deadline: float) -> Connection:
-        context: ssl.SSLContext | None = self._context if target.tls else None
-        limit = self._timeouts.connect
-        names = self._names[target]
-        return await open_connection(target, names, self._make, context=context, limit=limit, total_deadline=deadline)
-
-    def _make(self) -> Connection:
-        return Connection(_NoPool(), self._name)
-
-    async def _answer(
-        self, handshake: "_Handshake", connection: Connection, deadline: float
-    ) -> Accepted | UpstreamResponse:
-        loop = asyncio.get_running_loop()
-        limit = self._timeouts.first_byte
-        first_byte = inf if limit is None else loop.time() + limit
-        when = min(first_byte, deadline)
-        try:
-            async with asyncio.timeout_at(None if when == inf else when):
-                answer = await handshake.answer
-                if isinstance(answer, Accepted):
-                    return answer
-                return await self._refusal(connection, answer)
-        except TimeoutError as error:
-            late = UpstreamErrorKind.FIRST_BYTE_TIMEOUT if when < deadline else UpstreamErrorKind.TOTAL_TIMEOUT
-            raise upstream_error(late, sent=True) from error
-
-    async def _refusal(self, connection: Connection, data: bytes) -> UpstreamResponse:
-        loop = asyncio.get_running_loop()
-        exchange = Exchange(connection, self._timeouts, head_request=False, total_deadline=inf, loop=loop)
-        refusal = _Refusal(exchange, self._timeouts.idle)
-        try:
-            exchange.start(b"", OutboundRequest(b"GET", b"/", []))
-            connection.resume_reading()
-            exchange.data_received(data)
-            if connection.closed:
-                exchange.connection_lost(None)
-            await exchange.wait_for_head()
-        except BaseException:
-            await exchange.aclose()
-            raise
-        refusal.head()
-        return refusal
-
-
-class _NoPool:
-    """These connections belong to nobody but their WebSocket."""
-
-    def forget(self, connection: Connection) -> None:
-        """Nothing remembers it."""
-
-    def release(self, connection: Connection) -> None:
+        if request.admit is not None:
+            request.admit()
+        handshake = _Handshake(connection, key=key, offered=offered, wire=wire)
+        connection.write(head)
+        return await _answer(handshake, connection, timeouts, deadline)
+    except BaseException:
+        connection.exchange = None
         connection.abort()
+        raise
+
+
+async def _answer(
+    handshake: "_Handshake", connection: Connection, timeouts: Timeouts, deadline: float
+) -> Accepted | UpstreamResponse:
+    limit = timeouts.first_byte
+    first_byte = inf if limit is None else asyncio.get_running_loop().time() + limit
+    when = min(first_byte, deadline)
+    try:
+        async with asyncio.timeout_at(None if when == inf else when):
+            answer = await handshake.answer
+            if isinstance(answer, Accepted):
+                return answer
+            return await _refusal(connection, answer, timeouts)
+    except TimeoutError as error:
+        late = UpstreamErrorKind.FIRST_BYTE_TIMEOUT if when < deadline else UpstreamErrorKind.TOTAL_TIMEOUT
+        raise upstream_error(late, sent=True) from error
+
+
+async def _refusal(connection: Connection, data: bytes, timeouts: Timeouts) -> UpstreamResponse:
+    loop = asyncio.get_running_loop()
+    exchange = Exchange(connection, timeouts, head_request=False, total_deadline=inf, loop=loop)
+    refusal = _Refusal(exchange, timeouts.idle)
+    try:
+        exchange.start(b"", OutboundRequest(b"GET", b"/", []))
+        connection.resume_reading()
+        exchange.data_received(data)
+        if connection.closed:
+            exchange.connection_lost(None)
+        await exchange.wait_for_head()
+    except BaseException:
+        await exchange.aclose()
+        raise
+    refusal.head()
+    return refusal
 
 
 class _Refusal:
@@ -267,7 +212,8 @@ class _Handshake:
         self._set(upstream_error(UpstreamErrorKind.CLOSED, sent=True))
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._set(upstream_error(UpstreamErrorKind.CLOSED, sent=True))
+        kind = UpstreamErrorKind.TLS if refuses_us(error) else UpstreamErrorKind.CLOSED
+        self._set(upstream_error(kind, sent=True, detail=in_words(error)))
 
     def writing_paused(self) -> None:
         """A head is small: nobody waits."""
@@ -276,7 +222,7 @@ class _Handshake:
         """Nobody has waited."""
 
     def check_deadlines(self, now: float) -> None:
-        """`Dialer` keeps them."""
+        """`_answer` keeps them."""
 
 
 class _Head:

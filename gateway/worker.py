@@ -18,6 +18,7 @@ import uvloop
 
 from gateway import __version__
 from gateway.accept import ConnectionBoard
+from gateway.config.schema import Upstream
 from gateway.edge.server import EdgeServer, edge_config
 from gateway.flags.registry import HeldFlag, WorkerRegistry
 from gateway.flags.stored import FlagStoreError
@@ -26,7 +27,7 @@ from gateway.inner import InnerServer, Question
 from gateway.lifeline import Lifeline
 from gateway.proxy import Proxy
 from gateway.recorder import Recorder
-from gateway.reload import LOOK_SECONDS, FileWatch, read_accepted
+from gateway.reload import LOOK_SECONDS, FilesWatch, FileWatch, read_accepted
 from gateway.report import UpstreamState, WorkerState
 from gateway.rules.explain import explain
 from gateway.rules.plan import Plan, compile_plan
@@ -37,6 +38,7 @@ from gateway.telemetry import counterfile, logs
 from gateway.telemetry.metrics import RequestMetrics
 from gateway.upstream.api import UpstreamClient, UpstreamGuard
 from gateway.upstream.registry import Upstreams
+from gateway.upstream.tls import Loaded, files_in, load_all
 
 SIGN_OFF_SECONDS = 0.5
 FIRST_READ_SECONDS = 1.0
@@ -55,6 +57,7 @@ class Worker:
         self.started = time.time()
         self.upstreams = Upstreams()
         self._watch = FileWatch(self.settings.accepted_file, whole=True)
+        self._files = FilesWatch()
         self.plan = self._first_plan()
         self.flags = FlagFollower(
             process=process, routes=self.plan.routes, on_policies=self._policies_changed, tasks=self.tasks
@@ -91,7 +94,8 @@ class Worker:
         accepted = read_accepted(self.settings.accepted_file)
         if accepted is None:
             raise ValueError(f"{self.settings.accepted_file} is missing; the supervisor writes it at start")
-        self.upstreams.apply(accepted.routes.upstreams)
+        self._files.follow(files_in(accepted.routes.upstreams))
+        self._use_upstreams(accepted.routes.upstreams, load_all(accepted.routes.upstreams, {}))
         return compile_plan(accepted.routes, accepted.sha256)
 
     async def _follow_routes(self) -> None:
@@ -99,6 +103,8 @@ class Worker:
             await asyncio.sleep(LOOK_SECONDS)
             if self._watch.look() is not None:
                 await self._reload()
+            if self._files.look():
+                await self._renew_files()
 
     async def _reload(self) -> None:
         """Compiles the new plan beside the requests, then swaps it whole. A damaged copy changes nothing."""
@@ -110,13 +116,35 @@ class Worker:
             return
         if plan is None or plan.sha256 == self.plan.sha256:
             return
-        retired = self.upstreams.apply(plan.routes.upstreams)
+        self._files.follow(files_in(plan.routes.upstreams))
+        secured = await asyncio.to_thread(load_all, plan.routes.upstreams, self.upstreams.secured.tls)
+        retired = self._use_upstreams(plan.routes.upstreams, secured)
         self.plan = plan
         self.upstreams.run_checks(self.tasks)
         self.flags.routes_changed(plan.routes)
         log.info("routes.yaml in force", config_sha256=plan.sha256[:12])
         for client in retired:
             self.tasks.start(client.aclose(), name="retire-upstream")
+
+    async def _renew_files(self) -> None:
+        """Certificates were renewed: new connections use them. What cannot be used changes nothing."""
+        specs = self.plan.routes.upstreams
+        before = self.upstreams.secured.tls
+        secured = await asyncio.to_thread(load_all, specs, before)
+        changed = [name for name, tls in secured.tls.items() if before.get(name) is not tls]
+        retired = self._use_upstreams(specs, secured)
+        self.upstreams.run_checks(self.tasks)
+        if changed:
+            log.info("certificate files in force", upstreams=changed)
+        for client in retired:
+            self.tasks.start(client.aclose(), name="retire-upstream")
+
+    def _use_upstreams(self, specs: Mapping[str, Upstream], secured: Loaded) -> list[UpstreamClient]:
+        """What is retired by it."""
+        for name, problem in secured.problems.items():
+            now = "nothing is sent to it" if secured.tls[name].problem else "what was read before stays in force"
+            log.error(f"certificate files of an upstream cannot be used; {now}", upstream=name, problem=problem)
+        return self.upstreams.apply(specs, secured)
 
     # -- flags
 
@@ -171,6 +199,9 @@ class Worker:
                     queued=self.upstreams.guards[name].queued,
                     states=client.states(),
                     problems=client.problems(),
+                    websockets=client.lines.open,
+                    verified=not self.plan.routes.upstreams[name].tls.insecure_skip_verify,
+                    tls_problem=self.upstreams.secured.problems.get(name),
                 )
                 for name, client in self.clients.items()
             },

@@ -48,6 +48,7 @@ def _print_gateway(content: dict[str, Any]) -> None:
     for name, upstream in content["upstreams"].items():
         counts = f"{upstream['in_flight']} in flight, {upstream['idle']} idle"
         counts += f", {upstream['queued']} waiting" if upstream["queued"] else ""
+        counts += f", {upstream['websockets']} WebSockets" if upstream["websockets"] else ""
         table.add_row(
             "upstream" if name == next(iter(content["upstreams"])) else "",
             f"{name}: {safe(', '.join(upstream['targets']))} ({counts}){_troubles(upstream)}",
@@ -60,15 +61,24 @@ def _troubles(upstream: dict[str, Any]) -> str:
     words = {"open": "BREAKER OPEN", "half_open": "trying it again"}
     found = {text: [slot for slot, at in upstream["breakers"].items() if at == state] for state, text in words.items()}
     breakers = "".join(f" [bold red]{text}[/] in {', '.join(slots)}" for text, slots in found.items() if slots)
-    return breakers + "".join(_left_out(upstream["states"]))
+    unverified = "" if upstream["verified"] else " [bold red]NOT VERIFIED[/] (insecure_skip_verify)"
+    return unverified + breakers + "".join(_left_out(upstream["states"]) + _bad_files(upstream["tls_problems"]))
+
+
+def _bad_files(problems: dict[str, str]) -> list[str]:
+    """What workers cannot read, and go on without."""
+    found: dict[str, list[str]] = {}
+    for slot, problem in problems.items():
+        found.setdefault(problem, []).append(slot)
+    return [f"; [bold red]its certificate files[/] in {', '.join(at)}: {safe(text)}" for text, at in found.items()]
 
 
 def _left_out(states: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """The targets that do not take their full share, and in which workers."""
+    """The targets that do not take their full share, or took no connection, and in which workers."""
     found: dict[tuple[str, str, str], list[str]] = {}
     for slot, targets in states.items():
         for target in targets:
-            if target["state"] != "serving":
+            if target["state"] != "serving" or target["problem"]:
                 found.setdefault((target["target"], target["state"], target["problem"] or ""), []).append(slot)
     return [
         f"; {safe(target)} [bold red]{state}[/] in {', '.join(slots)}{f' ({safe(problem)})' if problem else ''}"

@@ -1,14 +1,17 @@
-"""What keys of routes.yaml mean to each other: the faults that no single value shows. Pure.
+"""What keys of routes.yaml mean to each other: the faults that no single value shows. Pure, but for the files that it
+is asked to look at.
 
 One function for each part of the file, each told what it may rely on by `Draft.sound`.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from gateway.config.draft import Draft
 from gateway.config.faults import known_names
 from gateway.config.lint_cors import lint_cors
 from gateway.config.lint_features import lint_features
+from gateway.config.lint_files import lint_files
 from gateway.config.lint_routes import lint_routes
 from gateway.config.lint_upstreams import lint_proxies, lint_upstreams
 from gateway.config.nodes import Document
@@ -16,8 +19,8 @@ from gateway.config.reach import lint_reach
 from gateway.config.report import Report
 
 
-def lint(draft: Draft, document: Document) -> Report:
-    """Every fault and warning that the parts of the file have with each other."""
+def lint(draft: Draft, document: Document, files: Path | None = None) -> Report:
+    """Every fault and warning that the parts of the file have with each other. files: as `load` has it."""
     report = Report(document, draft)
     lint_upstreams(draft, report)
     lint_features(draft, report)
@@ -26,6 +29,8 @@ def lint(draft: Draft, document: Document) -> Report:
     lint_proxies(draft, report)
     _lint_names(draft, report)
     lint_reach(draft, report)
+    if files is not None:
+        lint_files(draft, files, report)
     return report
 
 

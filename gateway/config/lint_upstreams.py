@@ -6,16 +6,16 @@ from urllib.parse import SplitResult, urlsplit
 
 from gateway.config.draft import Draft
 from gateway.config.faults import Loc
+from gateway.config.lint_transport import is_host_name, lint_transport
 from gateway.config.report import Report
 from gateway.config.schema import Breaker, Upstream
-
-_HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 
 
 def lint_upstreams(draft: Draft, report: Report) -> None:
     for name, upstream in draft.each_upstream():
         if draft.sound("upstreams", name, "url") and draft.sound("upstreams", name, "urls"):
             _lint_targets(name, upstream, report)
+            lint_transport(name, upstream, report)
         if draft.sound("upstreams", name, "max_in_flight"):
             _lint_cap(name, upstream, report)
         if draft.sound("upstreams", name, "ejection"):
@@ -31,7 +31,7 @@ def _lint_cap(name: str, upstream: Upstream, report: Report) -> None:
             report.fault((*loc, key), "says nothing without max_in_flight", "add max_in_flight", at_key=True)
         return
     connections = upstream.max_connections * len(upstream.targets)
-    if upstream.client == "http1" and upstream.max_in_flight > connections > 0:
+    if not upstream.uses_httpx and upstream.max_in_flight > connections > 0:
         problem = f"is never reached: max_connections let {connections} requests through"
         report.warn((*loc, "max_in_flight"), problem, "raise max_connections, or lower it")
 
@@ -113,7 +113,7 @@ def _split(url: str) -> SplitResult:
 def _is_host(parts: SplitResult) -> bool:
     host = parts.hostname or ""
     if not parts.netloc.startswith("["):
-        return _HOST.fullmatch(host) is not None
+        return is_host_name(host)
     try:
         return ipaddress.ip_address(host).version == 6
     except ValueError:

@@ -1,21 +1,25 @@
-"""routes.yaml from text to a validated `RoutesFile`, or to every fault it has. No I/O, no side effects.
+"""routes.yaml from text to a validated `RoutesFile`, or to every fault it has. No side effects.
 
 Called by `gateway check`, by the control process for each edit, and at start. Text to values and their places is
-nodes.py, shape and single values schema.py, what keys mean to each other lint.py.
+nodes.py, shape and single values schema.py, what keys mean to each other lint.py. The one thing that is read beside the
+text are the files that it names, and only where `files` is given.
 """
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from gateway.config.draft import partial_draft, whole_draft
+from gateway.config.draft import Draft, partial_draft, whole_draft
 from gateway.config.faults import Fault, Loc
 from gateway.config.lint import lint
 from gateway.config.messages import explain
 from gateway.config.nodes import Document, decode
+from gateway.config.report import Report
 from gateway.config.schema import RoutesFile
+from gateway.config.tls_files import with_absolute_files
 
 MAX_BYTES = 64 * 1024 * 1024
 
@@ -24,16 +28,24 @@ __all__ = ["MAX_BYTES", "Fault", "Loaded", "load"]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """routes: None where there are faults. warnings: what works, but is probably not meant. sha256: of the bytes."""
+    """routes: None where there are faults. warnings: what works, but is probably not meant. sha256: of the bytes.
+
+    files: those that were looked at beside it, for whether there are faults depends on them too.
+    """
 
     routes: RoutesFile | None
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...]
     sha256: str
+    files: frozenset[Path] = frozenset()
 
 
-def load(source: str | bytes, filename: str = "routes.yaml") -> Loaded:
-    """Everything that is wrong with the file, by position, or its routes. filename: only for the faults."""
+def load(source: str | bytes, filename: str = "routes.yaml", *, files: Path | None = None) -> Loaded:
+    """Everything that is wrong with the file, by position, or its routes. filename: only for the faults.
+
+    files: the directory from which relative names of files are meant. Given, the files that routes.yaml names are
+    looked at, and its routes name them whole.
+    """
     data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
     sha256 = hashlib.sha256(data).hexdigest()
     if len(data) > MAX_BYTES:
@@ -44,24 +56,27 @@ def load(source: str | bytes, filename: str = "routes.yaml") -> Loaded:
         fault = Fault(*bad_byte, "", "a byte that is no UTF-8 stands here", "save the file as UTF-8", filename)
         return Loaded(None, (fault,), (), sha256)
     document = Document(text, filename)
-    routes, faults, warnings = _validate(document)
-    ordered = tuple(sorted(set(faults)))
-    return Loaded(None if ordered else routes, ordered, tuple(sorted(set(warnings))), sha256)
+    routes, faults, found = _validate(document, files)
+    ordered = tuple(sorted({*document.faults, *faults, *found.faults}))
+    warnings = tuple(sorted(set(found.warnings)))
+    return Loaded(None if ordered else routes, ordered, warnings, sha256, frozenset(found.files))
 
 
-def _validate(document: Document) -> tuple[RoutesFile | None, list[Fault], list[Fault]]:
+def _validate(document: Document, files: Path | None) -> tuple[RoutesFile | None, list[Fault], Report]:
+    """The routes, the faults of their shape, and what lint has found."""
     if not isinstance(document.values, dict):
-        return None, document.faults, []
+        return None, [], Report(document, Draft(whole=False))
     try:
         routes = RoutesFile.model_validate(document.values, by_alias=True, by_name=False)
     except ValidationError as error:
         faults, bad = _translate(document, error)
         draft = partial_draft(document.values, bad | document.unusable)
-        found = lint(draft, document)
-        return None, document.faults + faults + found.faults, found.warnings
+        return None, faults, lint(draft, document, files)
     # A key given twice is reported by the document alone; the first was used.
-    found = lint(whole_draft(routes), document)
-    return routes, document.faults + found.faults, found.warnings
+    found = lint(whole_draft(routes), document, files)
+    if files is not None:
+        routes = with_absolute_files(routes, files)
+    return routes, [], found
 
 
 def _translate(document: Document, error: ValidationError) -> tuple[list[Fault], set[Loc]]:

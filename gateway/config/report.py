@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from gateway.config.draft import Draft
 from gateway.config.faults import Fault, Loc, nearest
@@ -25,6 +26,7 @@ class Report:
     draft: Draft
     faults: list[Fault] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)
+    files: set[Path] = field(default_factory=set)
     suggestions_left: int = _SUGGESTIONS
 
     def fault(self, loc: Loc, problem: str, remedy: str, *, at_key: bool = False) -> None:

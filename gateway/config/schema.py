@@ -110,6 +110,26 @@ class Health(Model):
     healthy_after: PositiveCount = Field(2, description="So many good ones in a row bring it back.")
 
 
+class TlsVersion(StrEnum):
+    V1_2 = "TLSv1.2"
+    V1_3 = "TLSv1.3"
+
+
+class UpstreamTls(Model):
+    """How connections to `https` URLs are made secure: HTTP requests, health checks and WebSockets alike."""
+
+    ca_file: str | None = Field(None, min_length=1, description="The only authorities that are trusted, in PEM form.")
+    server_name: str | None = Field(
+        None, description="The name that is asked for (SNI) and that the certificate must have; the URL's by default."
+    )
+    certificate_file: str | None = Field(
+        None, min_length=1, description="The gateway's own certificate with its chain, in PEM form."
+    )
+    key_file: str | None = Field(None, min_length=1, description="Its private key, where it is not in the same file.")
+    minimum_version: TlsVersion = Field(TlsVersion.V1_2, description="The oldest version of TLS that is spoken.")
+    insecure_skip_verify: Switch = Field(False, description="Believes whoever answers. For a test alone.")
+
+
 class Upstream(Model):
     """A named service with one or more URLs (`url` or `urls`, exactly one of them)."""
 
@@ -121,6 +141,8 @@ class Upstream(Model):
         HostHeader.CLIENT, description="Which Host the upstream sees: the client's own, or the upstream URL's."
     )
     client: Literal["http1", "httpx"] = Field("http1", description="Which upstream client speaks to it.")
+    http2: Switch = Field(False, description="HTTP/2 where the upstream offers it, over TLS, through httpx.")
+    tls: UpstreamTls = Field(UpstreamTls(), description="How connections to https URLs are made secure.")
     connect_timeout_seconds: Seconds = Field(2.0, description="To connect, or to wait for a free connection.")
     first_byte_timeout_seconds: Seconds = Field(60.0, description="From the end of the request to the reply's head.")
     idle_timeout_seconds: Seconds = Field(60.0, description="Between two pieces of a body.")
@@ -146,6 +168,16 @@ class Upstream(Model):
     def targets(self) -> tuple[str, ...]:
         """The base URLs, whichever way they were given."""
         return (self.url,) if self.url is not None else self.urls
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether any of them is reached through TLS."""
+        return any(url.lower().startswith("https:") for url in self.targets)
+
+    @property
+    def uses_httpx(self) -> bool:
+        """Which client speaks to it, `http2` included."""
+        return self.client == "httpx" or self.http2
 
 
 class Rewrite(Model):

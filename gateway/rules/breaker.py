@@ -18,6 +18,8 @@ Time and limits are arguments; nothing here waits.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.rules.backoff import backoff
+
 
 class State(StrEnum):
     CLOSED = "closed"
@@ -88,9 +90,7 @@ class Breaker:
     @property
     def wait(self) -> float:
         """How long it stays open this time."""
-        limits = self._limits
-        doublings = min(max(self._opened_in_a_row - 1, 0), 30)
-        return float(min(limits.open_seconds * 2**doublings, max(limits.open_seconds, limits.max_open_seconds)))
+        return backoff(self._limits.open_seconds, self._limits.max_open_seconds, self._opened_in_a_row)
 
     def remaining(self, now: float) -> float:
         """Seconds until anything passes again; 0 where something may."""

@@ -17,6 +17,8 @@ Time and limits are arguments; nothing here waits.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.rules.backoff import backoff
+
 FIRST_SHARE = 0.1
 
 
@@ -77,9 +79,7 @@ class TargetStanding:
     @property
     def wait(self) -> float:
         """How long it is ejected this time."""
-        limits = self._limits
-        doublings = min(max(self._ejections - 1, 0), 30)
-        return float(min(limits.seconds * 2**doublings, max(limits.seconds, limits.max_seconds)))
+        return backoff(self._limits.seconds, self._limits.max_seconds, self._ejections)
 
     def share(self, now: float) -> float:
         """What it takes of a full share: 0 to 1. Time moves it on."""

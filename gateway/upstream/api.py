@@ -7,7 +7,7 @@ over both; the table in `httpx_client` says what httpx does otherwise.
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 Headers = list[tuple[bytes, bytes]]
 """Names in lower case, values as on the wire, in order, repeats kept."""
@@ -160,8 +160,43 @@ class UpstreamGuard(Protocol):
         ...
 
 
+class UpstreamLine(Protocol):
+    """A connection to one target that is nobody else's. It ends in `end`, once or more often."""
+
+    connection: Any
+    """A `connection.Connection`, without an exchange; whoever asked for it takes it from here."""
+
+    def judge(self, success: bool | None) -> None:
+        """What the target has shown of itself. success: None where nothing was learnt."""
+        ...
+
+    def end(self) -> None:
+        """It is over, and its place is free."""
+        ...
+
+
+class UpstreamLines(Protocol):
+    """Connections outside of the pool, for what is no request with one reply: WebSockets."""
+
+    timeouts: Timeouts
+
+    @property
+    def open(self) -> int:
+        """Those that are in use or being opened."""
+        ...
+
+    async def connect(self, total_deadline: float) -> UpstreamLine:
+        """To the target with fewer of them. Raises UpstreamError as `UpstreamClient.send` does, with `sent` False."""
+        ...
+
+
 class UpstreamClient(Protocol):
     """One upstream: its targets, pool and timeouts. Called by `proxy` only, from one event loop."""
+
+    @property
+    def lines(self) -> UpstreamLines:
+        """To the same targets, by the same standing of each, the same names and the same TLS."""
+        ...
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -178,7 +213,7 @@ class UpstreamClient(Protocol):
         ...
 
     def problems(self) -> tuple[str | None, ...]:
-        """What the last health check of each target found."""
+        """What the last health check of each target found, or why it took no connection."""
         ...
 
     def checked(self, place: int, problem: str | None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from gateway.errors import UpstreamError
 from gateway.rules.balance import draw_two, less_busy, taking_part
 from gateway.rules.standing import Standing, StandingLimits, TargetStanding
 
@@ -18,7 +19,7 @@ class Balancer:
     clock: any that only goes forward. load: requests in flight at a target.
     """
 
-    __slots__ = ("_calm", "_clock", "_load", "_name", "_random", "_standings", "is_down", "problems", "urls")
+    __slots__ = ("_calm", "_clock", "_found", "_load", "_random", "_refusals", "_standings", "is_down", "name", "urls")
 
     def __init__(
         self,
@@ -29,7 +30,7 @@ class Balancer:
         load: Callable[[int], int],
         clock: Callable[[], float],
     ) -> None:
-        self._name = name
+        self.name = name
         self.urls = tuple(urls)
         self._load = load
         self._clock = clock
@@ -38,27 +39,32 @@ class Balancer:
         self._calm = True
         self.is_down = False
         """No target passes its health checks."""
-        self.problems: list[str | None] = [None for _ in urls]
-        """What the last health check of each found."""
+        self._found: list[str | None] = [None for _ in urls]
+        self._refusals: dict[int, str] = {}
+
+    def problems(self) -> tuple[str | None, ...]:
+        """For people, in the order of `urls`: what the last health check found, or why no connection was to be had."""
+        return tuple(found or self._refusals.get(place) for place, found in enumerate(self._found))
 
     def states(self) -> tuple[str, ...]:
         """For people, in the order of `urls`."""
         self._look()
         return tuple(standing.state.value for standing in self._standings)
 
-    def pick(self) -> int:
-        """The target for a request."""
+    def pick(self, load: Callable[[int], int] | None = None) -> int:
+        """The target for a request. load: what it goes by, if not the requests in flight."""
+        load = load or self._load
         count = len(self.urls)
         if count == 1:
             return 0
         draw = self._random
         if self._calm:
-            return less_busy(self._load, *draw_two(count, draw(), draw()))
+            return less_busy(load, *draw_two(count, draw(), draw()))
         places = taking_part(self._look(), draw()) or self._not_unhealthy() or list(range(count))
         if len(places) == 1:
             return places[0]
         one, other = draw_two(len(places), draw(), draw())
-        return less_busy(self._load, places[one], places[other])
+        return less_busy(load, places[one], places[other])
 
     def after(self, chosen: int) -> list[int]:
         """All targets in the order in which a connection is tried, those out of service last."""
@@ -69,6 +75,25 @@ class Balancer:
             shares = self._look()
             others.sort(key=lambda place: shares[place] <= 0)
         return [chosen, *others]
+
+    def connected(self, place: int) -> None:
+        """A target has taken a connection."""
+        if self._refusals and self._refusals.pop(place, None) is not None:
+            log.info("a target takes connections again", upstream=self.name, target=self.urls[place])
+
+    def refused(self, place: int, error: UpstreamError) -> None:
+        """A target has taken none; told once for each reason."""
+        if self._refusals.get(place) != error.detail:
+            self._refusals[place] = error.detail
+            cause = str(error.__cause__ or "") or None
+            log.error(
+                "no connection to a target",
+                upstream=self.name,
+                target=self.urls[place],
+                problem=error.detail,
+                cause=cause,
+            )
+        self.failed(place)
 
     def succeeded(self, place: int) -> None:
         """A reply that shows a service that works."""
@@ -82,7 +107,7 @@ class Balancer:
         if standing.state is not before:
             self._calm = False
             log.error(
-                "a target fails and is left out", upstream=self._name, target=self.urls[place], seconds=standing.wait
+                "a target fails and is left out", upstream=self.name, target=self.urls[place], seconds=standing.wait
             )
 
     def checked(self, place: int, problem: str | None) -> None:
@@ -90,15 +115,15 @@ class Balancer:
         standing = self._standings[place]
         before = standing.state
         standing.checked(problem is None, self._clock())
-        self.problems[place] = problem
+        self._found[place] = problem
         if standing.state is before:
             return
         self._calm = False
         self.is_down = all(each.state is Standing.UNHEALTHY for each in self._standings)
         if standing.state is Standing.UNHEALTHY:
-            log.error("a target fails its health checks", upstream=self._name, target=self.urls[place], problem=problem)
+            log.error("a target fails its health checks", upstream=self.name, target=self.urls[place], problem=problem)
         else:
-            log.info("a target passes its health checks again", upstream=self._name, target=self.urls[place])
+            log.info("a target passes its health checks again", upstream=self.name, target=self.urls[place])
 
     def _is_last(self, place: int) -> bool:
         if len(self.urls) == 1:

@@ -12,36 +12,41 @@ from urllib.parse import urlsplit
 from gateway.errors import UpstreamErrorKind
 from gateway.upstream.failures import upstream_error
 from gateway.upstream.resolver import Names
+from gateway.upstream.tls import Tls, tls_of
+from gateway.upstream.tls_words import in_words
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One base URL of an upstream, taken apart once."""
+    """One base URL of an upstream, taken apart once. server_name: asked for and verified through TLS."""
 
     url: str
     host: str
     port: int
     tls: bool
+    server_name: str
 
 
-def parse_target(url: str) -> Target:
-    """Takes `http://host[:port]` or `https://...`. Raises ValueError for anything else."""
+def parse_target(url: str, *, server_name: str | None = None) -> Target:
+    """Takes `http://host[:port]` or `https://...`; server_name: if it is not the host. Raises ValueError for anything
+    else.
+    """
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
         raise ValueError(f"not a base URL of an upstream: {url!r}")
     if parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise ValueError(f"a base URL has no path: {url!r}")
     tls = parts.scheme == "https"
-    return Target(url, parts.hostname, parts.port or (443 if tls else 80), tls)
+    return Target(url, parts.hostname, parts.port or (443 if tls else 80), tls, server_name or parts.hostname)
 
 
-def default_ssl_context() -> ssl.SSLContext:
-    """Verification of certificate and name on, HTTP/1.1 alone offered."""
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context
+def tls_for(targets: Sequence[Target], tls: Tls | None) -> Tls | None:
+    """What a client of these targets uses: what it was given, or else the system's authorities where it needs any."""
+    if not any(target.tls for target in targets):
+        return None
+    return tls or tls_of()
 
 
 async def open_connection(
@@ -49,7 +54,7 @@ async def open_connection(
     names: Names,
     make: Callable[[], P],
     *,
-    context: ssl.SSLContext | None,
+    tls: Tls | None,
     limit: float | None,
     total_deadline: float,
 ) -> P:
@@ -57,6 +62,9 @@ async def open_connection(
     open when it fails.
     """
     loop = asyncio.get_running_loop()
+    context = tls.context if tls is not None and target.tls else None
+    if tls is not None and tls.problem is not None and target.tls:
+        raise upstream_error(UpstreamErrorKind.TLS, sent=False, detail=tls.problem)
     deadline = inf if limit is None else loop.time() + limit
     when = min(deadline, total_deadline)
     try:
@@ -66,7 +74,7 @@ async def open_connection(
         kind = UpstreamErrorKind.TOTAL_TIMEOUT if when == total_deadline < inf else UpstreamErrorKind.CONNECT_TIMEOUT
         raise upstream_error(kind, sent=False) from error
     except OSError as error:
-        raise upstream_error(_kind(error, tls=target.tls), sent=False) from error
+        raise upstream_error(_kind(error, tls=target.tls), sent=False, detail=in_words(error)) from error
     return protocol
 
 
@@ -75,7 +83,7 @@ async def _to_one_of(
 ) -> P:
     """To the first that lets us in; each gets its part of the time, so that a dead one does not use it up."""
     loop = asyncio.get_running_loop()
-    server_name = target.host if context else None
+    server_name = target.server_name if context else None
     for left in range(len(addresses), 1, -1):
         now = loop.time()
         limit = None if until == inf else now + (until - now) / left

@@ -25,6 +25,7 @@ from gateway.upstream.api import BodyLengthError, Headers, OutboundRequest, Time
 from gateway.upstream.connection import Connection
 from gateway.upstream.failures import upstream_error
 from gateway.upstream.reply_parser import MalformedReplyError, ReplyParser
+from gateway.upstream.tls_words import in_words, refuses_us
 from gateway.upstream.upload import send_body
 
 CONTINUE_SECONDS = 1.0
@@ -268,7 +269,7 @@ class Exchange:
             self._stop_upload()
             self._wake()
         else:
-            self._fail(self._lost(), error)
+            self._fail(self._lost(error), error)
 
     def writing_paused(self) -> None:
         if not self.status and self._held is None:
@@ -307,7 +308,9 @@ class Exchange:
 
     # -- in common
 
-    def _lost(self) -> UpstreamError:
+    def _lost(self, cause: Exception | None = None) -> UpstreamError:
+        if not self.status and refuses_us(cause):
+            return self._error_of(UpstreamErrorKind.TLS, in_words(cause))
         return self._error_of(UpstreamErrorKind.TRUNCATED if self.status else UpstreamErrorKind.CLOSED)
 
     def _error_of(self, kind: UpstreamErrorKind, detail: str = "") -> UpstreamError:

@@ -9,13 +9,19 @@ from gateway.rules.standing import StandingLimits
 from gateway.upstream.api import PoolLimits, Timeouts, UpstreamClient
 from gateway.upstream.http1 import Http1Client
 from gateway.upstream.httpx_client import HttpxClient
+from gateway.upstream.tls import Tls, tls_of
 
 
-def build_client(name: str, upstream: Upstream, clock: Callable[[], float] = time.monotonic) -> UpstreamClient:
+def build_client(
+    name: str, upstream: Upstream, clock: Callable[[], float] = time.monotonic, *, tls: Tls | None = None
+) -> UpstreamClient:
     """A client with its own empty pools; it connects when it is first used. Raises ValueError for an impossible URL.
 
-    clock: what ejected targets wait by.
+    clock: what ejected targets wait by. tls: what `tls.load_all` has made of the upstream's section; without it the
+    section is read here.
     """
+    if tls is None and upstream.is_secure:
+        tls = tls_of(upstream.tls)
     timeouts = Timeouts(
         connect=upstream.connect_timeout_seconds,
         first_byte=upstream.first_byte_timeout_seconds,
@@ -29,11 +35,20 @@ def build_client(name: str, upstream: Upstream, clock: Callable[[], float] = tim
         resolve_seconds=upstream.resolve_seconds,
     )
     standing = standing_limits(upstream)
-    if upstream.client == "httpx":
+    if upstream.uses_httpx:
         return HttpxClient(
-            upstream.targets, name=name, timeouts=timeouts, limits=limits, standing=standing, clock=clock
+            upstream.targets,
+            name=name,
+            timeouts=timeouts,
+            limits=limits,
+            tls=tls,
+            http2=upstream.http2,
+            standing=standing,
+            clock=clock,
         )
-    return Http1Client(upstream.targets, name=name, timeouts=timeouts, limits=limits, standing=standing, clock=clock)
+    return Http1Client(
+        upstream.targets, name=name, timeouts=timeouts, limits=limits, tls=tls, standing=standing, clock=clock
+    )
 
 
 def standing_limits(upstream: Upstream) -> StandingLimits:

@@ -9,23 +9,31 @@ from gateway.errors import UpstreamError
 from gateway.tasks import Tasks
 from gateway.upstream.api import OutboundRequest, UpstreamClient
 from gateway.upstream.factory import build_client
+from gateway.upstream.tls import Tls
 
 MAX_BODY_BYTES = 65_536
 
 
-def start_checks(tasks: Tasks, name: str, spec: Upstream, client: UpstreamClient) -> "list[asyncio.Task[None]]":
+def start_checks(
+    tasks: Tasks, name: str, spec: Upstream, client: UpstreamClient, tls: Tls | None
+) -> "list[asyncio.Task[None]]":
     """One task for each target, until cancelled; none where the upstream has no `health`."""
     if spec.health is None:
         return []
     return [
-        tasks.start(_check_again_and_again(name, spec, spec.health, place, client), name=f"health-check {name} {url}")
+        tasks.start(
+            _check_again_and_again(name, spec, spec.health, place, client=client, tls=tls),
+            name=f"health-check {name} {url}",
+        )
         for place, url in enumerate(spec.targets)
     ]
 
 
-async def _check_again_and_again(name: str, spec: Upstream, health: Health, place: int, client: UpstreamClient) -> None:
+async def _check_again_and_again(
+    name: str, spec: Upstream, health: Health, place: int, *, client: UpstreamClient, tls: Tls | None
+) -> None:
     target = spec.targets[place]
-    own = build_client(name, _for_checks(spec, target, health.timeout_seconds))
+    own = build_client(name, _for_checks(spec, target, health.timeout_seconds), tls=tls)
     jitter = random.Random(f"{name} {target}")  # noqa: S311 - so that targets are not all checked at one instant
     try:
         while True:

@@ -5,7 +5,6 @@ deadlines that one sweep looks at, so they are kept to within `SWEEP_SECONDS`; i
 """
 
 import asyncio
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from math import inf
@@ -15,20 +14,22 @@ from gateway.rules.blame import is_well, verdict_of
 from gateway.rules.standing import StandingLimits
 from gateway.upstream.api import OutboundRequest, PoolLimits, Timeouts, UpstreamResponse
 from gateway.upstream.balancer import Balancer
-from gateway.upstream.connect import default_ssl_context, parse_target
+from gateway.upstream.connect import parse_target, tls_for
 from gateway.upstream.connection import Connection
 from gateway.upstream.exchange import Exchange
 from gateway.upstream.failures import CONNECTING
+from gateway.upstream.lines import Lines
 from gateway.upstream.pool import Pool
 from gateway.upstream.request_head import encode_head
 from gateway.upstream.resolver import Lookup
+from gateway.upstream.tls import Tls
 
 SWEEP_SECONDS = 0.05
 
 
 class Http1Client:
-    """One upstream. `targets` are its base URLs. `ssl_context` replaces the default for https ones. `standing`: when a
-    target is left out, by `clock`. `lookup` replaces the system's resolver.
+    """One upstream. `targets` are its base URLs. `tls`: for https ones, by default the system's authorities.
+    `standing`: when a target is left out, by `clock`. `lookup` replaces the system's resolver.
     """
 
     def __init__(
@@ -38,25 +39,30 @@ class Http1Client:
         name: str = "upstream",
         timeouts: Timeouts | None = None,
         limits: PoolLimits | None = None,
-        ssl_context: ssl.SSLContext | None = None,
+        tls: Tls | None = None,
         standing: StandingLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
         lookup: Lookup | None = None,
     ) -> None:
-        parsed = [parse_target(url) for url in targets]
+        parsed = [parse_target(url, server_name=tls.server_name if tls else None) for url in targets]
         if not parsed:
             raise ValueError("an upstream has at least one target")
-        if ssl_context is None and any(target.tls for target in parsed):
-            ssl_context = default_ssl_context()
+        tls = tls_for(parsed, tls)
         self._timeouts = timeouts or Timeouts()
         limits = limits or PoolLimits()
         self.name = name
-        self._pools = [
-            Pool(target, limits, ssl_context if target.tls else None, name=name, lookup=lookup) for target in parsed
-        ]
+        self._pools = [Pool(target, limits, tls, name=name, lookup=lookup) for target in parsed]
         self._several = len(parsed) > 1
         urls = [target.url for target in parsed]
         self._balancer = Balancer(name, urls, standing or StandingLimits(), load=self._load, clock=clock)
+        self.lines = Lines(
+            parsed,
+            [pool.names for pool in self._pools],
+            self._balancer,
+            tls=tls,
+            timeouts=self._timeouts,
+            limits=limits,
+        )
         self._sweeping = False
 
     @property
@@ -71,7 +77,7 @@ class Http1Client:
         return self._balancer.states()
 
     def problems(self) -> tuple[str | None, ...]:
-        return tuple(self._balancer.problems)
+        return self._balancer.problems()
 
     def checked(self, place: int, problem: str | None) -> None:
         self._balancer.checked(place, problem)
@@ -130,12 +136,15 @@ class Http1Client:
         for place in self._from(chosen):
             try:
                 limit = self._timeouts.connect
-                return place, await self._pools[place].acquire(limit=limit, total_deadline=total_deadline)
+                connection = await self._pools[place].acquire(limit=limit, total_deadline=total_deadline)
             except UpstreamError as failure:
                 if failure.kind not in CONNECTING:
                     raise
-                self._balancer.failed(place)
+                self._balancer.refused(place, failure)
                 error = failure
+            else:
+                self._balancer.connected(place)
+                return place, connection
         if error is None:
             raise AssertionError("no targets")
         raise error

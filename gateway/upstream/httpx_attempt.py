@@ -10,6 +10,8 @@ import httpx
 from gateway.errors import UpstreamError, UpstreamErrorKind
 from gateway.upstream.api import OutboundRequest
 from gateway.upstream.failures import CONNECTING, upstream_error
+from gateway.upstream.httpx_errors import kind_of
+from gateway.upstream.tls_words import in_words, refuses_us
 from gateway.upstream.upload import CountedBody, close_body
 
 NOT_SENT = CONNECTING | {UpstreamErrorKind.POOL_TIMEOUT}
@@ -90,6 +92,12 @@ class Attempt:
     @property
     def reused(self) -> bool:
         return self.sent and self.traced and not self.opened
+
+    def error_of(self, failure: Exception) -> UpstreamError:
+        """What httpx has raised before the reply's head."""
+        if self.sent and self.traced and refuses_us(failure):
+            return upstream_error(UpstreamErrorKind.TLS, sent=True, reused=self.reused, detail=in_words(failure))
+        return self.error(kind_of(failure, in_body=False, in_handshake=self.in_handshake), in_words(failure))
 
     def error(self, kind: UpstreamErrorKind, detail: str = "") -> UpstreamError:
         """`sent` is what the trace said; without a word of it, whatever may have sent something is taken to have."""

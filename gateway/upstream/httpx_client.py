@@ -37,13 +37,16 @@ from gateway.rules.blame import is_well, verdict_of
 from gateway.rules.standing import StandingLimits
 from gateway.upstream.api import Headers, OutboundRequest, PoolLimits, Timeouts, UpstreamResponse
 from gateway.upstream.balancer import Balancer
-from gateway.upstream.connect import parse_target
+from gateway.upstream.connect import parse_target, tls_for
 from gateway.upstream.failures import CONNECTING
 from gateway.upstream.httpx_attempt import Attempt
-from gateway.upstream.httpx_errors import kind_of
+from gateway.upstream.httpx_errors import FAILURES
 from gateway.upstream.httpx_reply import HttpxReply
+from gateway.upstream.lines import Lines
 from gateway.upstream.reply_parser import MalformedReplyError
 from gateway.upstream.request_head import checked_head, framing
+from gateway.upstream.resolver import Names
+from gateway.upstream.tls import Tls
 
 
 class HttpxClient:
@@ -51,7 +54,7 @@ class HttpxClient:
     by `clock`.
 
     make_transport: called once for each target; by default an `httpx.AsyncHTTPTransport` with `limits`, no retries,
-    HTTP/2 where the target offers it (`http2`), and `ssl_context` or verification by the system's certificates.
+    HTTP/2 where the target offers it (`http2`), and `tls` or verification by the system's certificates.
     """
 
     def __init__(
@@ -61,17 +64,19 @@ class HttpxClient:
         name: str = "upstream",
         timeouts: Timeouts | None = None,
         limits: PoolLimits | None = None,
-        ssl_context: ssl.SSLContext | None = None,
+        tls: Tls | None = None,
         http2: bool = True,
         standing: StandingLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
         make_transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
     ) -> None:
         self.name = name
-        self.targets = tuple(parse_target(url).url for url in targets)
+        parsed = [parse_target(url, server_name=tls.server_name if tls else None) for url in targets]
+        self.targets = tuple(target.url for target in parsed)
         if not self.targets:
             raise ValueError("an upstream has at least one target")
-        verify = ssl_context or ssl.create_default_context()
+        self._tls = tls_for(parsed, tls)
+        verify = self._tls.for_httpx if self._tls is not None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         pool = limits or PoolLimits()
 
         def make() -> httpx.AsyncBaseTransport:
@@ -82,6 +87,8 @@ class HttpxClient:
         self._busy = [0 for _ in self.targets]
         limits_of_standing = standing or StandingLimits()
         self._balancer = Balancer(name, self.targets, limits_of_standing, load=self._busy.__getitem__, clock=clock)
+        names = [Names(each.host, each.port, refresh_seconds=pool.resolve_seconds) for each in parsed]
+        self.lines = Lines(parsed, names, self._balancer, tls=self._tls, timeouts=self._timeouts, limits=pool)
         self._closing = False
         self.in_flight = 0
 
@@ -93,7 +100,7 @@ class HttpxClient:
         return self._balancer.states()
 
     def problems(self) -> tuple[str | None, ...]:
-        return tuple(self._balancer.problems)
+        return self._balancer.problems()
 
     def checked(self, place: int, problem: str | None) -> None:
         self._balancer.checked(place, problem)
@@ -145,7 +152,7 @@ class HttpxClient:
             try:
                 return await self._counted(place, self._attempt(place, transport, outbound, attempt, total))
             except UpstreamError as error:
-                if error.kind not in CONNECTING:
+                if error.kind not in CONNECTING or error.sent:
                     raise
                 failure = error
         if failure is None:
@@ -160,16 +167,21 @@ class HttpxClient:
             response = await attempt
         except BaseException as error:
             self._busy[place] -= 1
-            if isinstance(error, UpstreamError) and verdict_of(error, answered=False) is False:
+            if isinstance(error, UpstreamError) and error.kind in CONNECTING and not error.sent:
+                balancer.refused(place, error)
+            elif isinstance(error, UpstreamError) and verdict_of(error, answered=False) is False:
                 balancer.failed(place)
             raise
+        balancer.connected(place)
         (balancer.succeeded if is_well(response.status) else balancer.failed)(place)
         return response
 
     def _request(self, url: httpx.URL, request: OutboundRequest, headers: Headers, attempt: Attempt) -> httpx.Request:
         limits = self._timeouts
         timeout = {"connect": limits.connect, "pool": limits.connect, "write": limits.idle, "read": limits.first_byte}
-        extensions = {"target": request.target, "timeout": timeout, "trace": attempt.trace}
+        extensions: dict[str, object] = {"target": request.target, "timeout": timeout, "trace": attempt.trace}
+        if self._tls is not None and self._tls.server_name is not None:
+            extensions["sni_hostname"] = self._tls.server_name
         method = request.method.decode("ascii")
         return httpx.Request(method, url, headers=headers, stream=attempt.body, extensions=extensions)
 
@@ -181,6 +193,8 @@ class HttpxClient:
         attempt: Attempt,
         total: float | None,
     ) -> UpstreamResponse:
+        if self._tls is not None and self._tls.problem is not None:
+            raise attempt.error(UpstreamErrorKind.TLS, self._tls.problem)
         if not attempt.traced:
             attempt.admit()
             attempt.sent = True
@@ -196,8 +210,8 @@ class HttpxClient:
             raise attempt.error(kind) from error
         except httpx.LocalProtocolError as error:
             raise ValueError("httpx refuses to send this request") from error
-        except httpx.TransportError as error:
-            raise attempt.error(kind_of(error, in_body=False, in_handshake=attempt.in_handshake)) from error
+        except FAILURES as error:
+            raise attempt.error_of(error) from error
         finally:
             await attempt.body.aclose()
         request.extensions["timeout"]["read"] = None if attempt.is_stream else self._timeouts.idle

@@ -20,9 +20,13 @@ _LOST = ("Server disconnected", "peer closed connection", "ConnectionTerminated"
 """How httpcore, h11 and h2 begin to say that the connection (or the HTTP/2 stream) has ended."""
 
 
-def kind_of(error: httpx.TransportError, *, in_body: bool, in_handshake: bool = False) -> UpstreamErrorKind:
+FAILURES = (httpx.TransportError, ssl.SSLError)
+"""All that says that the exchange has failed. What TLS says after its handshake, httpcore passes on as it is."""
+
+
+def kind_of(error: Exception, *, in_body: bool, in_handshake: bool = False) -> UpstreamErrorKind:
     """in_body: the reply's head has arrived. in_handshake: a TLS handshake had begun and had not ended."""
-    if type(error) in _KINDS:
+    if isinstance(error, httpx.TransportError) and type(error) in _KINDS:
         return _KINDS[type(error)]
     if isinstance(error, httpx.ConnectError):
         return _kind_of_connect_error(error, in_handshake=in_handshake)

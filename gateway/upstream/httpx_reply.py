@@ -9,7 +9,7 @@ import httpx
 from gateway.errors import UpstreamError, UpstreamErrorKind
 from gateway.upstream.api import Headers
 from gateway.upstream.failures import upstream_error
-from gateway.upstream.httpx_errors import kind_of
+from gateway.upstream.httpx_errors import FAILURES, kind_of
 from gateway.upstream.reply_parser import MAX_FIELDS, MAX_HEAD_BYTES, MalformedReplyError
 
 _VERSIONS = frozenset({b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2"})
@@ -52,7 +52,7 @@ class HttpxReply:
                 return await self._next_piece()
         except TimeoutError as error:
             raise self._error(UpstreamErrorKind.TOTAL_TIMEOUT) from error
-        except httpx.TransportError as error:
+        except FAILURES as error:
             raise self._error(kind_of(error, in_body=True)) from error
 
     async def _next_piece(self) -> bytes:

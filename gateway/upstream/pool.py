@@ -10,7 +10,6 @@ Rules (`size` is idle + busy + being opened, and never exceeds `max_connections`
 """
 
 import asyncio
-import ssl
 from collections import deque
 from math import inf
 
@@ -20,6 +19,7 @@ from gateway.upstream.connect import Target, open_connection
 from gateway.upstream.connection import Connection
 from gateway.upstream.failures import upstream_error
 from gateway.upstream.resolver import Lookup, Names
+from gateway.upstream.tls import Tls
 
 TRUSTED_SECONDS = 0.01
 """After so long on the stack, a connection is asked whether it is still silent before it is used."""
@@ -30,26 +30,26 @@ class Pool:
     `Connection.release` or `Connection.abort`.
     """
 
-    __slots__ = ("_context", "_limits", "_name", "_names", "_waiters", "busy", "closing", "idle", "opening", "target")
+    __slots__ = ("_limits", "_name", "_tls", "_waiters", "busy", "closing", "idle", "names", "opening", "target")
 
     def __init__(
         self,
         target: Target,
         limits: PoolLimits,
-        context: ssl.SSLContext | None,
+        tls: Tls | None,
         *,
         name: str,
         lookup: Lookup | None = None,
     ) -> None:
         self.target = target
-        self._names = Names(target.host, target.port, refresh_seconds=limits.resolve_seconds, lookup=lookup)
+        self.names = Names(target.host, target.port, refresh_seconds=limits.resolve_seconds, lookup=lookup)
         self._name = name
         self.idle: list[Connection] = []
         self.busy: set[Connection] = set()
         self.opening = 0
         self.closing = False
         self._limits = limits
-        self._context = context
+        self._tls = tls
         self._waiters: deque[asyncio.Future[Connection | None]] = deque()
 
     @property
@@ -101,9 +101,9 @@ class Pool:
         try:
             connection = await open_connection(
                 self.target,
-                self._names,
+                self.names,
                 self._make,
-                context=self._context,
+                tls=self._tls,
                 limit=limit,
                 total_deadline=total_deadline,
             )
@@ -169,7 +169,7 @@ class Pool:
     def release(self, connection: Connection) -> None:
         """Takes a connection back that is fit for another request."""
         connection.reused = True
-        if self._names.is_gone(connection.address):
+        if self.names.is_gone(connection.address):
             connection.abort()
             return
         if self._waiters:
@@ -196,11 +196,11 @@ class Pool:
         """Closes what has been idle for too long or leads to an address that is gone, and lets busy ones look at their
         deadlines.
         """
-        self._names.keep_fresh(now)
+        self.names.keep_fresh(now)
         oldest = now - self._limits.idle_seconds
         while self.idle and self.idle[0].idle_since <= oldest:
             self.idle[0].abort()
-        for connection in [each for each in self.idle if self._names.is_gone(each.address)]:
+        for connection in [each for each in self.idle if self.names.is_gone(each.address)]:
             connection.abort()
         for connection in tuple(self.busy):
             if connection.exchange is not None:
@@ -209,7 +209,7 @@ class Pool:
     def close(self) -> None:
         """Closes idle connections now; busy ones when they are given back."""
         self.closing = True
-        self._names.close()
+        self.names.close()
         for connection in tuple(self.idle):
             connection.abort()
 

@@ -26,7 +26,7 @@ SECTIONS = {
     "Log": "Log",
     "Limits": "Limits",
 }
-PARTS = {"breaker": "Breaker", "cors": "Cors", "ejection": "Ejection", "health": "Health"}
+PARTS = {"breaker": "Breaker", "cors": "Cors", "ejection": "Ejection", "health": "Health", "tls": "UpstreamTls"}
 CELLS = re.compile(r"(?<!\\)\|")
 
 

@@ -13,7 +13,7 @@ from gateway.upstream.connect import Target, parse_target
     ],
 )
 def test_a_base_url_is_taken_apart(url, host, port, tls):
-    assert parse_target(url) == Target(url, host, port, tls)
+    assert parse_target(url) == Target(url, host, port, tls, host)
 
 
 @pytest.mark.parametrize(
