@@ -242,7 +242,13 @@ class Worker:
     def _board(self) -> ConnectionBoard | None:
         """Alone on the socket, a worker has nobody to leave connections to."""
         slots, mine = self.settings.workers, int(self.process.slot.removeprefix("w"))
-        return ConnectionBoard(self.process.run_dir / "connections", slots=slots, mine=mine) if slots > 1 else None
+        if slots == 1:
+            return None
+        try:
+            return ConnectionBoard(self.process.run_dir / "connections", slots=slots, mine=mine)
+        except OSError as error:
+            log.warning("connections are not shared out among workers", problem=error.strerror)
+            return None
 
     async def _drain(self, listener: socket.socket) -> None:
         """listener: our share of the socket is given up as soon as we accept no more; when the last one does so,
