@@ -135,7 +135,8 @@ class Worker:
     def _tell_other_machines(self) -> None:
         if self.registry is not None:
             held = {
-                name: HeldFlag(policy.killed, policy.basis_points, policy.rev) for name, policy in self.policies.items()
+                name: HeldFlag(policy.killed, policy.basis_points, 0 if policy.held else policy.rev)
+                for name, policy in self.policies.items()
             }
             self.registry.report(features=held, config_sha=self.plan.sha256)
 
@@ -157,6 +158,7 @@ class Worker:
             version=__version__,
             started=self.started,
             draining=self.lifeline.stopping,
+            tasks=len(asyncio.all_tasks()),
             config_sha256=self.plan.sha256,
             store=self.flags.store_state(),
             features=self.flags.feature_states(),

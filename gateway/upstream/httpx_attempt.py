@@ -12,7 +12,7 @@ from gateway.upstream.api import OutboundRequest
 from gateway.upstream.failures import CONNECTING, upstream_error
 from gateway.upstream.upload import CountedBody, close_body
 
-NOT_SENT = CONNECTING | {UpstreamErrorKind.POOL_TIMEOUT}
+NOT_SENT = CONNECTING | {UpstreamErrorKind.POOL_TIMEOUT, UpstreamErrorKind.EXHAUSTED}
 
 
 class Attempt:

@@ -12,11 +12,11 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.faults.load import MAY_FALL_BACK
 from tests.faults.oracle import LEGACY, NEW
 from tests.faults.rig import FIRST_BYTE_SECONDS, PERCENT
-from tests.support.processes import alive
 
 HOUR, DAY = 3600.0, 86_400.0
 
@@ -39,7 +39,8 @@ class Spell:
 @dataclass(frozen=True)
 class Fault:
     """hurts: what it strikes, of which two faults at once do not strike the same. explains: of (outcome, spell).
-    hold: seconds until it is repaired. healed: beyond the calm of all workers.
+    diverts: the same of a request that legacy answered for new. hold: seconds until it is repaired. healed: beyond what
+    the workers say of themselves.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Fault:
     inject: Callable
     repair: Callable | None = None
     explains: Callable = lambda outcome, spell: False
+    diverts: Callable = lambda outcome, spell: False
     hold: float = 0.6
     healed: Callable = lambda rig, spell: True
     possible: Callable = lambda rig: True
@@ -90,14 +92,18 @@ async def _kill_control(rig, spell):
     os.kill(spell.kept["pid"], signal.SIGKILL)
 
 
+def _lowest_free_descriptor(pid):
+    used = {int(entry.name) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    return min(set(range(len(used) + 1)) - used)
+
+
 def _no_descriptors(slot):
     """The worker may open nothing more: no client's connection, no upstream's, no file."""
 
     async def inject(rig, spell):
         pid = spell.kept["pid"] = rig.gateway.pids()[slot]
-        spell.kept["limit"] = soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        used = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
-        lowest_free = next(number for number in range(soft) if number not in used)
+        spell.kept["limit"] = _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        lowest_free = _lowest_free_descriptor(pid)
         spell.ports |= rig.owners([pid])
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest_free, hard))
 
@@ -107,6 +113,10 @@ def _no_descriptors(slot):
             resource.prlimit(spell.kept["pid"], resource.RLIMIT_NOFILE, spell.kept["limit"])
 
     return inject, repair
+
+
+def always(outcome, spell):
+    return True
 
 
 def on_its_connections(outcome, spell):
@@ -253,7 +263,7 @@ async def _files_may_not_grow(rig, spell):
 
 
 async def _files_may_grow(rig, spell):
-    if alive(spell.kept["pid"]):
+    with contextlib.suppress(ProcessLookupError):
         resource.prlimit(spell.kept["pid"], resource.RLIMIT_FSIZE, spell.kept["limit"])
 
 
@@ -265,7 +275,7 @@ async def _change_a_flag(rig, spell):
 
 
 def _is_written_down(rig, spell):
-    return rig.snapshot_percent("auth") == rig.splits.latest("auth")
+    return rig.snapshot_percent("auth") == rig.percent_in_force("auth")
 
 
 async def _clock_jumps(rig, spell):
@@ -283,19 +293,27 @@ async def _clock_is_right(rig, spell):
 
 
 def _backend(side):
-    hurts = frozenset({side})
     users, begun = of_its_users(side), of_its_users_or_begun(side)
     long = FIRST_BYTE_SECONDS + 0.4
+
+    def fault(what, how, explains, **more):
+        if side == NEW:
+            more["diverts"] = always
+        return Fault(f"{side} {what}", frozenset({side}), *how, explains, **more)
+
+    def becomes(mode, **more):
+        return _backend_becomes(side, mode, **more)
+
     return (
-        Fault(f"{side} killed", hurts, *_backend_dies(side), begun, hold=1.0),
-        Fault(f"{side} frozen", hurts, *_backend_freezes(side), users, hold=long),
-        Fault(f"{side} slow", hurts, *_backend_becomes(side, "slow", seconds=0.3), costs_nothing, hold=0.8),
-        Fault(f"{side} half-open", hurts, *_backend_becomes(side, "mute"), users, hold=long),
-        Fault(f"{side} answers garbage", hurts, *_backend_becomes(side, "garbage"), begun),
-        Fault(f"{side} answers twice", hurts, *_backend_becomes(side, "surplus"), costs_nothing),
-        Fault(f"{side} resets mid-body", hurts, *_backend_becomes(side, "reset"), begun),
-        Fault(f"{side} ends mid-body", hurts, *_backend_becomes(side, "cut"), begun),
-        Fault(f"{side} answers 503", hurts, *_backend_becomes(side, "busy"), users),
+        fault("killed", _backend_dies(side), begun, hold=1.0),
+        fault("frozen", _backend_freezes(side), users, hold=long),
+        fault("slow", becomes("slow", seconds=0.3), costs_nothing, hold=0.8),
+        fault("half-open", becomes("mute"), users, hold=long),
+        fault("answers garbage", becomes("garbage"), begun),
+        fault("answers twice", becomes("surplus"), costs_nothing),
+        fault("resets mid-body", becomes("reset"), begun),
+        fault("ends mid-body", becomes("cut"), begun),
+        fault("answers 503", becomes("busy"), users),
     )
 
 
@@ -304,7 +322,14 @@ def _worker(slot):
     return (
         Fault(f"{slot} killed", hurts, _kill_worker(slot), None, on_its_connections, healed=_is_replaced(slot)),
         Fault(f"{slot} stalled", hurts, *_stall_worker(slot), costs_nothing, hold=0.8),
-        Fault(f"{slot} without descriptors", hurts, *_no_descriptors(slot), on_its_connections, hold=0.8),
+        Fault(
+            f"{slot} without descriptors",
+            hurts,
+            *_no_descriptors(slot),
+            on_its_connections,
+            diverts=on_its_connections,
+            hold=0.8,
+        ),
     )
 
 
@@ -334,7 +359,7 @@ BY_NAME = {fault.name: fault for fault in FAULTS}
 
 
 def explained(outcome, spells):
-    """Whether one of these (fault, spell) pairs explains a failure; both backends hurt explain all that may go to both."""
+    """Whether one of these (fault, spell) pairs explains a failure. Both backends hurt explain what may go to both."""
     covering = [(fault, spell) for fault, spell in spells if spell.covers(outcome)]
     if any(fault.explains(outcome, spell) for fault, spell in covering):
         return True
@@ -343,5 +368,5 @@ def explained(outcome, spells):
 
 
 def may_divert(outcome, spells):
-    """Whether legacy may answer a user of new: new is hurt."""
-    return any(NEW in fault.hurts for fault, spell in spells if spell.covers(outcome))
+    """Whether one of them explains that legacy answered a user of new."""
+    return any(fault.diverts(outcome, spell) for fault, spell in spells if spell.covers(outcome))

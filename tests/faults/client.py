@@ -67,7 +67,7 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data):
         if self._waiter is None or self._waiter.done():
-            self.surplus = True
+            self.surplus = not self.gone
             self.transport.abort()
             return
         try:
@@ -78,6 +78,8 @@ class Link(asyncio.Protocol):
 
     _has_head = False
     surplus = False
+    gone = False
+    """It has left without waiting for its answer."""
 
     def on_header(self, name, value):
         self._answer.fields[name.decode().lower()] = value.decode("latin-1")

@@ -38,12 +38,13 @@ class Account:
     def add(self, outcome, spells):
         """Counts it and says whether a promise was broken by it."""
         self.sent += 1
+        met = sorted({fault.name for fault, spell in spells if spell.covers(outcome)})
         what = f"{outcome.ask.method} {outcome.ask.path} of {outcome.ask.user} ({outcome.ask.id}): {outcome.why}"
+        what += f", sides {sorted(outcome.sides)}, met {met}"
         if outcome.verdict == "failed":
             self.failed[outcome.why] += 1
             if not explained(outcome, spells):
-                met = sorted({fault.name for fault, spell in spells if spell.covers(outcome)})
-                self.broken.append(f"failed without a reason: {what}, sides {sorted(outcome.sides)}, met {met}")
+                self.broken.append(f"failed without a reason: {what}")
         elif outcome.verdict == "diverted":
             self.diverted += 1
             if not may_divert(outcome, spells):
@@ -66,9 +67,9 @@ class Account:
             self.broken.append(f"new got a request of a user of legacy: {stray}")
 
 
-async def one_spell(rig, load, fault, spell):
+async def one_spell(rig, load, fault, spell, *, alone=True):
     """From its beginning until all is well again: the workers say so, and what was asked meanwhile has its answer.
-    Sets the spell's times.
+    Sets the spell's times. alone: everything must be well, not only what this fault has hurt.
     """
     loop = asyncio.get_running_loop()
     await fault.inject(rig, spell)
@@ -77,10 +78,13 @@ async def one_spell(rig, load, fault, spell):
         await fault.repair(rig, spell)
         spell.repaired = loop.time()
     struck = spell.repaired or loop.time()
-    await rig.until(
-        lambda: min(load.in_flight.values(), default=struck) >= struck and fault.healed(rig, spell) and rig.is_calm(),
-        what=f"calm after {fault.name}",
-    )
+    hurt = None if alone else fault.hurts
+
+    def is_over():
+        oldest = min(list(load.in_flight.values()), default=struck)
+        return oldest >= struck and rig.is_calm(hurt) and fault.healed(rig, spell)
+
+    await rig.until(is_over, what=f"calm after {fault.name}")
     spell.healed = loop.time()
 
 

@@ -40,11 +40,11 @@ MAY_FALL_BACK = frozenset({"/auth/me", "/auth/big", "/auth/doc"})
 class SteadyLoad:
     """`users` connections, `rate` requests a second together. Every eighth user opens a connection for each request.
 
-    outcomes: of all requests so far, in the order of their ends. on_outcome: called with each. in_flight: when each
-    request that waits for its answer was sent.
+    outcomes: of all requests so far, in the order of their ends; with `keep` only. on_outcome: called with each.
+    in_flight: when each request that waits for its answer was sent.
     """
 
-    def __init__(self, port, splits, *, users=40, rate=200.0, seed=0, on_outcome=None):
+    def __init__(self, port, splits, *, users=40, rate=200.0, seed=0, on_outcome=None, keep=True):
         self.port, self.splits = port, splits
         self.outcomes = []
         self.in_flight = {}
@@ -52,10 +52,11 @@ class SteadyLoad:
         self._interval = users / rate
         self._random = random.Random(seed)
         self._users = [f"user-{seed}-{number}" for number in range(users)]
-        self._on_outcome = on_outcome
+        self._on_outcome, self._keep = on_outcome, keep
         self._sent = 0
         self._stop = False
         self._prefix = f"{self._random.getrandbits(32):08x}"
+        self._weights = [kind.weight for kind in KINDS]
 
     async def __aenter__(self):
         loop = asyncio.get_running_loop()
@@ -70,7 +71,7 @@ class SteadyLoad:
         await asyncio.gather(*self._tasks)
 
     def make(self, user):
-        kind = self._random.choices(KINDS, [kind.weight for kind in KINDS])[0]
+        kind = self._random.choices(KINDS, self._weights)[0]
         self._sent += 1
         body = (FORM * (kind.body_bytes // len(FORM) + 1))[: kind.body_bytes]
         return Ask(f"{self._prefix}-{self._sent}", user, kind.feature, kind.method, kind.path, body)
@@ -97,6 +98,7 @@ class SteadyLoad:
 
     def _note(self, ask, answer):
         outcome = judge(ask, answer, self.splits)
-        self.outcomes.append(outcome)
+        if self._keep:
+            self.outcomes.append(outcome)
         if self._on_outcome is not None:
             self._on_outcome(outcome)

@@ -19,6 +19,8 @@ from tests.faults.origin import big_body
 from tests.support.xxh64 import xxh64
 
 LEGACY, NEW = "legacy", "new"
+FORGOTTEN_SECONDS = 60.0
+"""Longer than any request takes: of changes that were overtaken before, no request remembers anything."""
 DIVERTING = frozenset({"fallback", "unhealthy"})
 GATEWAYS_OWN = frozenset({502, 503, 504})
 
@@ -45,6 +47,9 @@ class Splits:
     def begins(self, feature, basis_points, at):
         """Returns the change, whose `confirmed` is to be set; `refused` takes it back."""
         change = Change(at, basis_points)
+        settled = [each for each in self._changes[feature] if each.confirmed < at - FORGOTTEN_SECONDS]
+        for each in settled[:-1]:
+            self._changes[feature].remove(each)
         self._changes[feature].append(change)
         return change
 
@@ -92,7 +97,7 @@ def judge(ask: Ask, answer: Answer, splits: Splits) -> Outcome:
         return Outcome(ask, answer, sides, "failed", answer.failure)
     served = answer.fields.get("x-served-by")
     if served is None:
-        return Outcome(ask, answer, sides, *_of_the_gateway(ask, answer))
+        return Outcome(ask, answer, sides, *_of_the_gateway(answer))
     if fault := _difference(ask, answer, served):
         return Outcome(ask, answer, sides, "wrong", fault)
     if served in sides:
@@ -103,7 +108,7 @@ def judge(ask: Ask, answer: Answer, splits: Splits) -> Outcome:
     return Outcome(ask, answer, sides, "misrouted", f"{served} instead of {sides}, reason {reason}")
 
 
-def _of_the_gateway(ask, answer):
+def _of_the_gateway(answer):
     """An answer that no origin signed: a problem document, or an origin's own 503."""
     if answer.status not in GATEWAYS_OWN:
         return "wrong", f"status {answer.status} from nobody: {answer.body[:80]!r}"

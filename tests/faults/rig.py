@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import random
-import shutil
 import socket
 import struct
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from tests.faults.oracle import LEGACY, NEW, Arrival, Splits
 from tests.support.gateway_process import start_gateway
+from tests.support.small_disk import may_mount, on_small_disk
 from tests.support.valkey_server import ValkeyServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,7 +82,15 @@ class OriginProcess:
         self.process = None
 
     def start(self):
-        argv = [sys.executable, "-m", "tests.faults.origin", self.side, str(self.port), str(self.record), str(self.think)]
+        argv = [
+            sys.executable,
+            "-m",
+            "tests.faults.origin",
+            self.side,
+            str(self.port),
+            str(self.record),
+            str(self.think),
+        ]
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
         line = self.process.stdout.readline()
         assert line == b"ready\n", line
@@ -112,21 +120,32 @@ class OriginProcess:
         return found
 
 
-def may_mount():
-    """Whether a user may have a file system of its own here."""
-    if shutil.which("unshare") is None:
-        return False
-    trial = ["unshare", "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
-    return subprocess.run(trial, capture_output=True, check=False).returncode == 0
+def _troubles(status):
+    """What is not well, by the names that faults have for what they hurt."""
+    redis = status["redis"]
+    found = {slot for slot, worker in status["workers"].items() if not worker["up"]}
+    if not (redis["up"] and all(worker["up"] for worker in redis["workers"].values())):
+        found.add("redis")
+    if not status["config"]["file_in_force"] or status["config"]["workers_behind"]:
+        found.add("disk")
+    return found | {
+        side
+        for side, each in status["upstreams"].items()
+        if any(state != "closed" for state in each["breakers"].values())
+    }
 
 
 class Rig:
     """All processes. Used as a context manager; what is asked of the admin port is asked in threads."""
 
-    def __init__(self, directory, *, wall_clock=True, small_disk=True, routes=ROUTES):
+    def __init__(self, directory, *, wall_clock=True, small_disk=True, routes=ROUTES, record=True):
+        """record: whether the origins write down what they get."""
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.origins = {side: OriginProcess(side, directory) for side in (LEGACY, NEW)}
+        if not record:
+            for origin in self.origins.values():
+                origin.record = Path(os.devnull)
         self.valkey = ValkeyServer(directory / "valkey")
         self.splits = Splits({"auth": PERCENT * 100, "plain": PERCENT * 100})
         self.routes = routes.format(
@@ -174,8 +193,7 @@ class Rig:
             return ()
         state = self.directory / "gateway" / "state"
         state.mkdir(parents=True)
-        mount = f'mount -t tmpfs -o size={STATE_DIR_BYTES} tmpfs "$0" && exec "$@"'
-        return ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, str(state))
+        return on_small_disk(state, STATE_DIR_BYTES)
 
     # -- what the drills look at and do
 
@@ -207,22 +225,20 @@ class Rig:
     def arrivals(self):
         return [arrival for origin in self.origins.values() for arrival in origin.arrivals()]
 
-    def is_calm(self):
-        """Whether all is as it should be, by what the workers themselves say."""
+    def is_calm(self, hurt=None):
+        """Whether all is as it should be, by what the workers themselves say; or these things alone."""
         try:
-            status = self.gateway.admin("/api/status", timeout=2).json()
+            status = self.gateway.admin("/api/status", timeout=4).json()
         except (OSError, ValueError):
             return False
-        workers = status["workers"].values()
-        redis = status["redis"]
-        return (
-            all(worker["up"] for worker in workers)
-            and redis["up"]
-            and all(worker["up"] for worker in redis["workers"].values())
-            and status["config"]["file_in_force"]
-            and not status["config"]["workers_behind"]
-            and all(state == "closed" for each in status["upstreams"].values() for state in each["breakers"].values())
-        )
+        return not (_troubles(status) if hurt is None else _troubles(status) & hurt)
+
+    def percent_in_force(self, feature):
+        """In basis points, by the control process; None where it cannot be asked."""
+        try:
+            return round(float(self.gateway.status()["features"][feature]["percent"]) * 100)
+        except (OSError, ValueError):
+            return None
 
     def owners(self, pids):
         """The client's port of each connection that one of these processes holds (Linux)."""
@@ -253,7 +269,7 @@ class Rig:
                 self.splits.refused(feature, change)
             return False
 
-    async def until(self, condition, *, seconds=20.0, what="", look=0.02):
+    async def until(self, condition, *, seconds=40.0, what="", look=0.02):
         """Polls, in threads where the condition blocks; the time it took."""
         began = time.monotonic()
         while not await asyncio.to_thread(condition):
@@ -263,4 +279,3 @@ class Rig:
 
     def tail(self):
         return "\n".join(self.gateway.log.read_text().splitlines()[-40:])
-

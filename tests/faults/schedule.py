@@ -68,7 +68,7 @@ class Schedule:
         spell = Spell(asyncio.get_running_loop().time())
         self.spells.append((fault, spell))
         try:
-            await one_spell(self.rig, self.load, fault, spell)
+            await one_spell(self.rig, self.load, fault, spell, alone=False)
         finally:
             self._hurt -= fault.hurts
 
@@ -89,7 +89,7 @@ class Schedule:
 
 
 async def run(directory, *, seed, seconds, users=40, rate=200.0, keep_log=None):
-    """The whole of it; returns the accounts and the whole. keep_log: where the gateway's goes if a promise is broken."""
+    """Returns the accounts and the whole. keep_log: the gateway's log goes there if a promise was broken."""
     with Rig(directory) as rig:
         async with SteadyLoad(rig.gateway.port, rig.splits, users=users, rate=rate, seed=seed) as load:
             schedule = Schedule(rig, load, seed=seed, seconds=seconds)
@@ -104,10 +104,8 @@ async def run(directory, *, seed, seconds, users=40, rate=200.0, keep_log=None):
 
 def table(accounts, whole):
     rows = [(str(times), account) for times, account in accounts] + [("", whole)]
-    lines = [
-        f"{'fault':<28}{'times':>6}{'sent':>8}{'failed':>8}{'diverted':>10}{'misrouted':>11}{'wrong':>7}"
-        f"{'doubled':>9}{'heals in ms, worst':>20}"
-    ]
+    head = f"{'fault':<28}{'times':>6}{'sent':>8}{'failed':>8}{'diverted':>10}{'misrouted':>11}{'wrong':>7}"
+    lines = [head + f"{'doubled':>9}{'heals in ms, worst':>20}"]
     for times, each in rows:
         heal = f"{max(each.heal_ms):.0f}" if each.heal_ms else ""
         lines.append(
