@@ -1,13 +1,13 @@
-# make run | make test | make install | make lint | make lock | make clean
+# make run | make test | make install | make lint | make faults | make soak | make lock | make clean
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 JOBS   ?= 3
-ALONE  := tests/rollout
+ALONE  := tests/rollout tests/faults
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 
-.PHONY: run test install lint lock clean
+.PHONY: run test install lint faults soak lock clean
 
 run: install  ## everything on embedded defaults; make run ARGS="--port 8080"
 	@exec $(BIN)/python -m stack $(ARGS)
@@ -17,6 +17,12 @@ install: $(VENV)/.installed  ## .venv with the `gateway` command
 test: lint  ## lint, types and all tests: those that measure under load run last and alone
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ALONE:%=--ignore=%)
 	$(BIN)/python -m pytest $(ALONE)
+
+faults: $(VENV)/.installed-dev  ## five minutes of random faults under load: make faults ARGS="--seed 7"
+	$(BIN)/python -m tests.faults.schedule $(ARGS)
+
+soak: $(VENV)/.installed-dev  ## twenty minutes at half capacity: memory, sockets and tasks must stay flat
+	$(BIN)/python -m tests.faults.soak $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

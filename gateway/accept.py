@@ -8,7 +8,9 @@ to it for a moment, and takes it after that in any case: nobody waits for a work
 import asyncio
 import errno
 import mmap
+import os
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,8 +27,11 @@ class ConnectionBoard:
     """How many client connections each worker of this machine holds: a page of shared memory, one writer per place."""
 
     def __init__(self, path: Path, *, slots: int, mine: int) -> None:
+        """Raises OSError where there is no room for it: a store into a page that a full disk cannot hold is fatal."""
         with path.open("a+b") as file:
             file.truncate(8 * slots)
+            if sys.platform == "linux":
+                os.posix_fallocate(file.fileno(), 0, 8 * slots)
             self._counts = memoryview(mmap.mmap(file.fileno(), 8 * slots)).cast("q")
         self._mine = mine
         self._counts[mine] = 0

@@ -117,6 +117,7 @@ _OUTCOMES = {
     UpstreamErrorKind.REFUSED: Outcome.REFUSED,
     UpstreamErrorKind.TLS: Outcome.REFUSED,
     UpstreamErrorKind.FULL: Outcome.REFUSED,
+    UpstreamErrorKind.EXHAUSTED: Outcome.REFUSED,
     UpstreamErrorKind.DOWN: Outcome.REFUSED,
     UpstreamErrorKind.POOL_TIMEOUT: Outcome.TIMEOUT,
     UpstreamErrorKind.CONNECT_TIMEOUT: Outcome.TIMEOUT,

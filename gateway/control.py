@@ -61,9 +61,9 @@ class Control:
             process=process, routes=self.plan.routes, on_policies=lambda _: None, tasks=self.tasks
         )
         url = self.settings.redis_url
-        self.writer = FlagWriter(url=url, namespace=self.settings.namespace, kept=self._kept) if url else None
-        self.registry = WorkerRegistry(url=url, namespace=self.settings.namespace) if url else None
         self.workers = Workers(process)
+        self.writer = self._writer(url) if url else None
+        self.registry = WorkerRegistry(url=url, namespace=self.settings.namespace) if url else None
         self.traffic = Traffic(self.settings.metrics_dir)
         self.draining = False
         self.lifeline = Lifeline(process.lifeline_fd)
@@ -71,6 +71,15 @@ class Control:
         self._files = FilesWatch()
         self._look_now = asyncio.Event()
         self._try_again_at = 0.0
+
+    def _writer(self, url: str) -> FlagWriter:
+        namespace = self.settings.namespace
+        return FlagWriter(url=url, namespace=namespace, kept=self._kept, newest_rev=self._newest_rev)
+
+    def _newest_rev(self, feature: str) -> int:
+        """That anybody here was seen to hold."""
+        policy = self.flags.policies.get(feature)
+        return max(self.workers.newest_rev(feature), policy.rev if policy is not None else 0)
 
     def _kept(self, feature: str) -> Kept | None:
         """What a change of this feature's flag must write back, because it is in force and Redis does not say so."""

@@ -35,6 +35,7 @@ class UpstreamErrorKind(StrEnum):
     TRUNCATED = "truncated"  # the connection ended inside the reply's body
     POOL_TIMEOUT = "pool_timeout"  # max_connections are all busy
     FULL = "full"  # max_in_flight requests are under way and the queue is full, or did not move in time
+    EXHAUSTED = "exhausted"  # this process has no descriptor or memory for another connection
     DOWN = "down"  # not even asked: its breaker is open, or no target passes its health checks
 
 
@@ -46,7 +47,14 @@ _TIMEOUTS = frozenset(
         UpstreamErrorKind.TOTAL_TIMEOUT,
     },
 )
-_BUSY = frozenset({UpstreamErrorKind.POOL_TIMEOUT, UpstreamErrorKind.FULL, UpstreamErrorKind.DOWN})
+_BUSY = frozenset(
+    {
+        UpstreamErrorKind.POOL_TIMEOUT,
+        UpstreamErrorKind.FULL,
+        UpstreamErrorKind.EXHAUSTED,
+        UpstreamErrorKind.DOWN,
+    }
+)
 
 
 _UNREACHABLE = frozenset({UpstreamErrorKind.NAME, UpstreamErrorKind.REFUSED, UpstreamErrorKind.TLS})

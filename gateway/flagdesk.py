@@ -39,6 +39,10 @@ class FlagRequestError(Exception):
         self.status, self.title, self.more = status, title, more
 
 
+HELD = " (it came with other data and is held)"
+"""Of a worker that has read a change together with a Redis that had lost its data, and so does not trust it."""
+
+
 class FlagDesk:
     """Used by the admin app alone."""
 
@@ -181,8 +185,9 @@ class FlagDesk:
         for slot, state in states.items():
             held = state.features.get(feature) if state is not None else None
             if state is not None:
-                done = held is not None and (held.killed if kill else held.rev >= rev)
-                (confirmed if done else missing).append(slot)
+                done = held is not None and (held.killed if kill else held.rev >= rev and held.held is None)
+                where, why = (confirmed, "") if done else (missing, HELD if held is not None and held.held else "")
+                where.append(slot + why)
         for report in await self._others(unheard):
             flag = report.features.get(feature)
             done = flag is not None and (flag.killed if kill else flag.rev >= rev)

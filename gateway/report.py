@@ -60,7 +60,7 @@ class UpstreamState(BaseModel):
 
 
 class WorkerState(BaseModel):
-    """One worker, now."""
+    """One worker, now. tasks: asyncio's, all of them; a few at rest, and one for each request in flight."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -69,6 +69,7 @@ class WorkerState(BaseModel):
     version: str
     started: float
     draining: bool
+    tasks: int = 0
     config_sha256: str
     store: StoreState
     features: dict[str, FeatureState]

@@ -74,6 +74,7 @@ def _report(slot: str, state: WorkerState | None) -> WorkerReport:
         slot=slot,
         pid=state.pid,
         up=True,
+        tasks=state.tasks,
         in_flight={
             (feature, side): number for feature, sides in state.in_flight.items() for side, number in sides.items()
         },

@@ -163,7 +163,8 @@ class Worker:
     def _tell_other_machines(self) -> None:
         if self.registry is not None:
             held = {
-                name: HeldFlag(policy.killed, policy.basis_points, policy.rev) for name, policy in self.policies.items()
+                name: HeldFlag(policy.killed, policy.basis_points, 0 if policy.held else policy.rev)
+                for name, policy in self.policies.items()
             }
             self.registry.report(features=held, config_sha=self.plan.sha256)
 
@@ -185,6 +186,7 @@ class Worker:
             version=__version__,
             started=self.started,
             draining=self.lifeline.stopping,
+            tasks=len(asyncio.all_tasks()),
             config_sha256=self.plan.sha256,
             store=self.flags.store_state(),
             features=self.flags.feature_states(),
@@ -273,7 +275,13 @@ class Worker:
     def _board(self) -> ConnectionBoard | None:
         """Alone on the socket, a worker has nobody to leave connections to."""
         slots, mine = self.settings.workers, int(self.process.slot.removeprefix("w"))
-        return ConnectionBoard(self.process.run_dir / "connections", slots=slots, mine=mine) if slots > 1 else None
+        if slots == 1:
+            return None
+        try:
+            return ConnectionBoard(self.process.run_dir / "connections", slots=slots, mine=mine)
+        except OSError as error:
+            log.warning("connections are not shared out among workers", problem=error.strerror)
+            return None
 
     async def _drain(self, listener: socket.socket) -> None:
         """listener: our share of the socket is given up as soon as we accept no more; when the last one does so,

@@ -25,13 +25,21 @@ class Workers:
         self._clients = {slot: _client(process.socket_path(slot)) for slot in self._slots}
         self.unresponsive: frozenset[str] = frozenset()
         """Slots whose process is there but does not answer: it may still be serving by what it holds."""
+        self._newest_revs: dict[str, int] = {}
 
     async def ask(self) -> dict[str, WorkerState | None]:
         """What each worker holds now, by slot; None for one that does not answer."""
         hung: set[str] = set()
         states = await asyncio.gather(*(self._state(slot, hung) for slot in self._slots))
         self.unresponsive = frozenset(hung)
+        for state in states:
+            for name, held in state.features.items() if state is not None else ():
+                self._newest_revs[name] = max(held.rev, self._newest_revs.get(name, 0))
         return dict(zip(self._slots, states, strict=True))
+
+    def newest_rev(self, feature: str) -> int:
+        """The highest revision of a feature's flag that a worker ever said it holds; 0 for none."""
+        return self._newest_revs.get(feature, 0)
 
     async def first_up(self) -> WorkerState | None:
         """The first answer that comes, without waiting for a worker that hangs; None when nobody answers."""

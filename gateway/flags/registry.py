@@ -28,7 +28,7 @@ log = structlog.get_logger("flags")
 
 @dataclass(frozen=True, slots=True)
 class HeldFlag:
-    """One feature as a worker holds it."""
+    """One feature as a worker holds it. rev: whose values are in force; 0 while what Redis says is held."""
 
     killed: bool
     basis_points: int

@@ -26,6 +26,7 @@ from gateway.rules.flagvalues import nearest, shown
 PING_SECONDS = 1.0
 LIMIT_SECONDS = 1.0
 REREAD_SECONDS = 10.0
+SAVE_AGAIN_SECONDS = 1.0
 FIRST_DELAY, LAST_DELAY = 0.05, 1.0
 
 OnChange = Callable[[Known, tuple[Event, ...]], None]
@@ -261,7 +262,7 @@ class FlagWatcher:
             self._unsaved.clear()
             if not await asyncio.to_thread(self._save):
                 self._unsaved.set()  # the disk may have room again by then
-                await asyncio.sleep(self._reread_seconds)
+                await asyncio.sleep(SAVE_AGAIN_SECONDS)
 
     def _save(self) -> bool:
         return self._snapshot is None or self.known is None or self._snapshot.save(self.known)

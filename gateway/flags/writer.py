@@ -82,10 +82,16 @@ class FlagWriter:
         url: str,
         namespace: str,
         kept: Callable[[str], Kept | None] = lambda _: None,
+        newest_rev: Callable[[str], int] = lambda _: 0,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """kept: what is in force of a feature although Redis does not say so (`kept_of`), asked before each change."""
+        """kept: what is in force of a feature although Redis does not say so (`kept_of`), asked before each change.
+
+        newest_rev: the highest revision of a feature that anybody was seen to hold. A change's own is higher, also in a
+        Redis that has lost its data: otherwise a worker that still holds the old flag would seem to hold the new one.
+        """
         self._kept = kept
+        self._newest_rev = newest_rev
         self._redis = client_for(url)
         self._keys = Keys(namespace)
         self._now = now
@@ -227,7 +233,7 @@ class FlagWriter:
                 action=made.action,
                 old=made.old,
                 new=made.new,
-                rev=flag.rev + 1,
+                rev=max(flag.rev, self._newest_rev(order.feature)) + 1,
             )
             pipe.multi()  # type: ignore[no-untyped-call]
             restored = self._queue(pipe, made, change, order.feature, replaced=replaced)

@@ -8,7 +8,9 @@ from gateway.errors import UpstreamError, UpstreamErrorKind
 
 FAILING = frozenset((502, 503, 504))
 
-_OUR_OWN = frozenset((UpstreamErrorKind.POOL_TIMEOUT, UpstreamErrorKind.FULL, UpstreamErrorKind.DOWN))
+_OUR_OWN = frozenset(
+    (UpstreamErrorKind.POOL_TIMEOUT, UpstreamErrorKind.FULL, UpstreamErrorKind.EXHAUSTED, UpstreamErrorKind.DOWN)
+)
 """The gateway's own bounds: the upstream was not asked."""
 
 _SLOW_BODY = frozenset((UpstreamErrorKind.IDLE_TIMEOUT, UpstreamErrorKind.TOTAL_TIMEOUT))

@@ -175,6 +175,13 @@ WORKERS = Definition(
     "Worker processes by state, up or down.",
     Owner.CONTROL,
 )
+TASKS = Definition(
+    "gateway_tasks",
+    Kind.GAUGE,
+    ("slot",),
+    "asyncio tasks of each live worker: a few at rest, and one for each request in flight.",
+    Owner.CONTROL,
+)
 CONFIG_RELOADS = Definition(
     "gateway_config_reloads_total",
     Kind.COUNTER,
@@ -212,6 +219,7 @@ CONTROL_METRICS = (
     QUEUED,
     BUILD_INFO,
     WORKERS,
+    TASKS,
     CONFIG_RELOADS,
     SCRAPE_DAMAGED,
 )

@@ -8,16 +8,20 @@ Why not its own writer: each `inc` there takes a lock, asks for the process id a
 has seven. A worker counts on its event loop's thread alone, so here an `inc` is one aligned 8-byte store, 0.2 us.
 """
 
+import errno
 import fcntl
 import mmap
 import os
 import struct
+import sys
 import weakref
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Protocol
 
+import structlog
 from prometheus_client import values
 from prometheus_client.mmap_dict import mmap_key
 
@@ -28,6 +32,9 @@ HEADER_BYTES = 8
 _INITIAL_BYTES = 1 << 16
 _INT = struct.Struct("=i")
 _TWO_DOUBLES_BYTES = 16
+_NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+
+log = structlog.get_logger("telemetry")
 
 
 class DamagedFileError(Exception):
@@ -68,15 +75,34 @@ def entries(data: bytes | memoryview, start: int, used: int) -> Iterator[tuple[s
         position = value_at + _TWO_DOUBLES_BYTES
 
 
+def reserve(descriptor: int, size: int) -> None:
+    """Makes a file so long, with blocks of its own on the disk: of a mapped file without them, the first store on a
+    full disk is a SIGBUS, which ends the process. Raises OSError where there is no room.
+    """
+    if os.fstat(descriptor).st_size < size:
+        os.ftruncate(descriptor, size)
+    if sys.platform == "linux":
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise  # another error means a file system that cannot reserve
+
+
 class CounterFile:
-    """One file of one process: `cell(key)` finds or appends a value. Not thread-safe."""
+    """One file of one process: `cell(key)` finds or appends a value. Not thread-safe.
+
+    While the disk is full, values that are new are counted in memory, where nobody sees them; the log says so.
+    """
 
     def __init__(self, path: Path) -> None:
         """Goes on with the values that the file has; a damaged file is replaced by a new one.
 
         Replaced, not repaired: its values cannot be trusted, and Prometheus takes the fall to 0 as a counter's reset.
         """
+        self._path = path
         self._positions: dict[str, int] = {}
+        self._unseen: dict[str, memoryview[float]] = {}
         try:
             self._open(path)
         except DamagedFileError:
@@ -87,13 +113,16 @@ class CounterFile:
     def _open(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         weakref.finalize(self, os.close, self._descriptor)
-        size = os.fstat(self._descriptor).st_size
-        if size == 0:
-            size = _INITIAL_BYTES
-            os.ftruncate(self._descriptor, size)
+        size = os.fstat(self._descriptor).st_size or _INITIAL_BYTES
         if size < HEADER_BYTES:
             raise DamagedFileError("it is shorter than its header")
-        self._map = mmap.mmap(self._descriptor, size)
+        try:
+            reserve(self._descriptor, size)
+        except OSError as error:
+            self._tell(error)
+            self._map = mmap.mmap(-1, size)
+        else:
+            self._map = mmap.mmap(self._descriptor, size)
         self._used = used_bytes(self._map[:HEADER_BYTES])
         if self._used > size:
             raise DamagedFileError("its end is missing")
@@ -105,7 +134,11 @@ class CounterFile:
         """The file as doubles and the index of the key's value in it."""
         position = self._positions.get(key)
         if position is None:
-            position = self._append(key)
+            try:
+                position = self._append(key)
+            except OSError as error:
+                self._tell(error)
+                return self._unseen.setdefault(key, memoryview(array("d", (0.0,)))), 0
         return self._doubles, position // 8
 
     def _append(self, key: str) -> int:
@@ -125,9 +158,16 @@ class CounterFile:
         size = len(self._map)
         while size < needed:
             size *= 2
-        os.ftruncate(self._descriptor, size)
+        reserve(self._descriptor, size)
         self._map = mmap.mmap(self._descriptor, size)
         self._doubles = memoryview(self._map)[: size // 8 * 8].cast("d")
+
+    def _tell(self, error: OSError) -> None:
+        log.error(
+            "no room for counters; new ones are counted in memory and missing from /metrics",
+            file=self._path.name,
+            problem=error.strerror,
+        )
 
     def _set_used(self, used: int) -> None:
         self._used = used

@@ -55,6 +55,7 @@ class WorkerReport:
     slot: str
     pid: int
     up: bool
+    tasks: int = 0
     in_flight: Mapping[tuple[str, str], int] = field(default_factory=dict)
     flag_store_up: bool | None = None
     flag_last_sync: float | None = None
@@ -91,6 +92,10 @@ class LiveCollector(Collector):
         workers.add_metric(("up",), len(live))
         workers.add_metric(("down",), len(reports) - len(live))
         yield workers
+        tasks = _gauge(catalogue.TASKS)
+        for report in live:
+            tasks.add_metric((report.slot,), report.tasks)
+        yield tasks
         yield from _store(live)
         yield from _flags(live)
         yield _in_flight(live)

@@ -10,7 +10,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from gateway.errors import UpstreamErrorKind
-from gateway.upstream.failures import upstream_error
+from gateway.upstream.failures import is_exhausted, upstream_error
 from gateway.upstream.resolver import Names
 from gateway.upstream.tls import Tls, tls_of
 from gateway.upstream.tls_words import in_words
@@ -105,6 +105,8 @@ async def _to_one_of(
 def _kind(error: OSError, *, tls: bool) -> UpstreamErrorKind:
     if isinstance(error, socket.gaierror):
         return UpstreamErrorKind.NAME
+    if is_exhausted(error):
+        return UpstreamErrorKind.EXHAUSTED
     if isinstance(error, ssl.SSLError) or (tls and isinstance(error, ConnectionResetError | ConnectionAbortedError)):
         return UpstreamErrorKind.TLS
     return UpstreamErrorKind.REFUSED

@@ -1,17 +1,22 @@
 """Active health checks: a GET to each target every few seconds, on a connection of its own, by a task of its own."""
 
 import asyncio
+import contextlib
 import random
 from urllib.parse import urlsplit
 
 from gateway.config.schema import Health, Upstream
-from gateway.errors import UpstreamError
+from gateway.errors import UpstreamError, UpstreamErrorKind
 from gateway.tasks import Tasks
 from gateway.upstream.api import OutboundRequest, UpstreamClient
 from gateway.upstream.factory import build_client
 from gateway.upstream.tls import Tls
 
 MAX_BODY_BYTES = 65_536
+
+
+class CheckNotMadeError(Exception):
+    """No connection could be opened for want of descriptors here: nothing was learnt of the target."""
 
 
 def start_checks(
@@ -37,7 +42,8 @@ async def _check_again_and_again(
     jitter = random.Random(f"{name} {target}")  # noqa: S311 - so that targets are not all checked at one instant
     try:
         while True:
-            client.checked(place, await _problem(own, target, health))
+            with contextlib.suppress(CheckNotMadeError):
+                client.checked(place, await _problem(own, target, health))
             await asyncio.sleep(health.interval_seconds * jitter.uniform(0.9, 1.1))
     finally:
         await own.aclose()
@@ -59,7 +65,7 @@ def _for_checks(spec: Upstream, target: str, seconds: float) -> Upstream:
 
 
 async def _problem(own: UpstreamClient, target: str, health: Health) -> str | None:
-    """What is wrong with a target; None where all is well."""
+    """What is wrong with a target; None where all is well. Raises CheckNotMadeError."""
     authority = urlsplit(target).netloc.encode("ascii")
     fields = [(b"host", authority), (b"user-agent", b"gateway-health-check"), (b"accept", b"*/*")]
     try:
@@ -71,6 +77,8 @@ async def _problem(own: UpstreamClient, target: str, health: Health) -> str | No
         finally:
             await response.aclose()
     except UpstreamError as error:
+        if error.kind is UpstreamErrorKind.EXHAUSTED:
+            raise CheckNotMadeError from None
         return error.detail
     except (OSError, ValueError) as error:
         return f"the check cannot be made: {error}"

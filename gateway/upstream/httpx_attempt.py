@@ -14,7 +14,7 @@ from gateway.upstream.httpx_errors import kind_of
 from gateway.upstream.tls_words import in_words, refuses_us
 from gateway.upstream.upload import CountedBody, close_body
 
-NOT_SENT = CONNECTING | {UpstreamErrorKind.POOL_TIMEOUT}
+NOT_SENT = CONNECTING | {UpstreamErrorKind.POOL_TIMEOUT, UpstreamErrorKind.EXHAUSTED}
 
 
 class Attempt:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import httpx
 
 from gateway.errors import UpstreamErrorKind
+from gateway.upstream.failures import is_exhausted
 
 _KINDS: dict[type[httpx.TransportError], UpstreamErrorKind] = {
     httpx.ConnectTimeout: UpstreamErrorKind.CONNECT_TIMEOUT,
@@ -41,6 +42,8 @@ def _kind_of_connect_error(error: httpx.ConnectError, *, in_handshake: bool) -> 
     causes = tuple(_causes(error))
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return UpstreamErrorKind.NAME
+    if any(is_exhausted(cause) for cause in causes):
+        return UpstreamErrorKind.EXHAUSTED
     if in_handshake or any(isinstance(cause, ssl.SSLError) for cause in causes):
         return UpstreamErrorKind.TLS
     return UpstreamErrorKind.REFUSED

@@ -7,13 +7,15 @@ Rules (`size` is idle + busy + being opened, and never exceeds `max_connections`
 3.  A place that falls free goes to the first waiter, who then opens a connection in it.
 4.  Who is handed a connection or a place and cannot use it any more (cancelled) passes it on.
 5.  A connection leaves the pool the moment it is cut or lost (`forget`), wherever it was.
+6.  Where this process can open no more (no descriptors), a request waits for a connection as if the pool were full,
+    unless there is none. It passes nothing on by failing: the next one would fail in the same way.
 """
 
 import asyncio
 from collections import deque
 from math import inf
 
-from gateway.errors import UpstreamErrorKind
+from gateway.errors import UpstreamError, UpstreamErrorKind
 from gateway.upstream.api import PoolLimits
 from gateway.upstream.connect import Target, open_connection
 from gateway.upstream.connection import Connection
@@ -84,16 +86,21 @@ class Pool:
         loop = asyncio.get_running_loop()
         wait_until = min(inf if limit is None else loop.time() + limit, total_deadline)
         connection = self.take(loop.time())
-        waited = False
+        waited = exhausted = False
         while connection is None or connection.closed:
-            if not self.is_full:
+            if not (self.is_full or exhausted):
                 self.opening += 1
             else:
                 connection = await self._wait(wait_until, total_deadline, first=waited)
                 waited = True
                 if connection is not None:
                     continue
-            connection = await self._open(limit, total_deadline)
+            try:
+                connection = await self._open(limit, total_deadline)
+            except UpstreamError as error:
+                exhausted = error.kind is UpstreamErrorKind.EXHAUSTED and bool(self.busy or self.opening)
+                if not exhausted:
+                    raise
         return connection
 
     async def _open(self, limit: float | None, total_deadline: float) -> Connection:
@@ -107,9 +114,10 @@ class Pool:
                 limit=limit,
                 total_deadline=total_deadline,
             )
-        except BaseException:
+        except BaseException as error:
             self.opening -= 1
-            self._grant()
+            if not (isinstance(error, UpstreamError) and error.kind is UpstreamErrorKind.EXHAUSTED):
+                self._grant()
             raise
         self.opening -= 1
         if connection.closed:

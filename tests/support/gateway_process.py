@@ -93,9 +93,9 @@ class Client:
         return self.answer()
 
 
-def get(port, path, **more):
+def get(port, path, *, timeout=15.0, **more):
     """One request on a connection of its own."""
-    with Client(port) as client:
+    with Client(port, timeout=timeout) as client:
         return client.ask(path, **more)
 
 
@@ -198,8 +198,8 @@ class GatewayProcess:
             what=f"{count} log lines with {event!r}; the log is\n{self.log.read_text()}",
         )
 
-    def admin(self, path, **more):
-        return get(self.admin_port, path, **more)
+    def admin(self, path, *, timeout=15.0, **more):
+        return get(self.admin_port, path, timeout=timeout, **more)
 
     def status(self):
         return self.admin("/api/status").json()
@@ -300,8 +300,8 @@ def serve_argv(routes_file, state_dir, *options):
     ]
 
 
-def start_gateway(directory, routes, *options, redis=None, workers=2, env=None, wait=True):
-    """Starts one; `redis` is a URL or `embedded`. The caller stops it."""
+def start_gateway(directory, routes, *options, redis=None, workers=2, env=None, wait=True, prefix=()):
+    """Starts one; `redis` is a URL or `embedded`, `prefix` a command that becomes it. The caller stops it."""
     directory.mkdir(parents=True, exist_ok=True)
     routes_file, log = directory / "routes.yaml", directory / "gateway.log"
     if routes is not None:
@@ -312,7 +312,7 @@ def start_gateway(directory, routes, *options, redis=None, workers=2, env=None, 
     if redis == "embedded":
         redis_port = free_port()
         more += ["--redis-port", redis_port]
-    argv = serve_argv(routes_file, directory / "state", *more)
+    argv = [*prefix, *serve_argv(routes_file, directory / "state", *more)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("GATEWAY_", "USE_NEW"))}
     with log.open("ab") as output:
         process = subprocess.Popen(

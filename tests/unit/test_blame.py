@@ -22,7 +22,7 @@ def test_a_service_that_says_that_it_cannot_answer_has_failed(status):
 
 @pytest.mark.parametrize("kind", [*UpstreamErrorKind])
 def test_before_the_head_every_failure_is_the_upstreams_but_our_own_bounds(kind):
-    ours = kind in {UpstreamErrorKind.POOL_TIMEOUT, UpstreamErrorKind.FULL, UpstreamErrorKind.DOWN}
+    ours = kind.value in {"pool_timeout", "full", "exhausted", "down"}
     assert verdict_of(error(kind), answered=False) is (None if ours else False)
 
 

@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from gateway.flags.snapshot import SnapshotFile
-from gateway.rules.flagmodel import EventKind, Hold
+from gateway.rules.flagmodel import EventKind, Hold, Known
 from tests.support.flagtools import until, watching
 from tests.support.valkey_server import ValkeyServer, free_port
 
@@ -394,3 +394,26 @@ async def test_stopping_leaves_no_connection_behind(own_valkey: ValkeyServer, pl
         await watched.until_up()
         assert len(plain.client_list()) == 3
     await until(lambda: len(plain.client_list()) == 1)
+
+
+async def test_a_snapshot_that_could_not_be_saved_is_tried_again_soon(own_valkey: ValkeyServer, plain: Redis):
+    """A disk that was full has room again: not only after the next change of a flag."""
+
+    class Disk:
+        saved: list[Known] = []  # noqa: RUF012 - one object, one test
+        room = False
+
+        def load(self) -> Known | None:
+            return None
+
+        def save(self, known: Known) -> bool:
+            self.saved.append(known)
+            return self.room
+
+    disk = Disk()
+    plain.hset("gateway:flag:auth", "percent", 25)
+    async with watching(own_valkey.url, snapshot=disk, saves_snapshot=True) as watched:
+        await until(lambda: len(disk.saved) == 1)
+        disk.room = True
+        await until(lambda: len(disk.saved) == 2, seconds=5.0)
+        assert disk.saved[-1] == watched.watcher.known

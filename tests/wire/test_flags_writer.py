@@ -247,3 +247,13 @@ async def test_a_change_during_a_hold_releases_nothing_else(own_valkey: ValkeySe
         assert flags.percent == (None if change == "unset lists" else 2500)
         assert plain.smembers("gateway:deny:auth") >= {"mallory"}
         await writer.aclose()
+
+
+async def test_a_revision_is_higher_than_any_that_a_worker_holds(own_valkey: ValkeyServer, plain: Redis):
+    """Redis has lost its data, and a worker that does not know it yet must not seem to hold the new flag."""
+    writer = FlagWriter(url=own_valkey.url, namespace="gateway", newest_rev={"auth": 7}.get)  # type: ignore[arg-type]
+    written = await writer.set_percent("auth", QUARTER, **ANN)
+    assert (written.change.rev, plain.hget("gateway:flag:auth", "rev")) == (8, "8")
+    plain.hset("gateway:flag:auth", "rev", 20)
+    assert (await writer.set_percent("auth", QUARTER, **ANN)).change.rev == 21
+    await writer.aclose()
