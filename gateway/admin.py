@@ -2,7 +2,6 @@
 
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -13,12 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.admin_guard import AdminGuard, problem, read_json
 from gateway.control_view import ControlView
+from gateway.errors import ClientError
 from gateway.flagdesk import FlagDesk, FlagRequestError
 from gateway.inner import Question
 from gateway.status import describe
 
-MAX_BODY_BYTES = 1 << 20
+NO_STORE = {"cache-control": "no-store"}
 
 
 class FlagRequest(BaseModel):
@@ -39,12 +40,12 @@ class FlagRequest(BaseModel):
 
 
 class AdminApp:
-    """The app of the control process."""
+    """The app of the control process. guard: the whole of it, as an ASGI app."""
 
     def __init__(self, control: ControlView) -> None:
         self.control = control
         self.desk = FlagDesk(control)
-        self.app = Starlette(
+        app = Starlette(
             routes=[
                 Route("/healthz", self._healthz),
                 Route("/readyz", self._readyz),
@@ -57,11 +58,14 @@ class AdminApp:
             ],
             exception_handlers={
                 HTTPException: _http_fault,
+                ClientError: _refused,
                 FlagRequestError: _flag_fault,
                 ValidationError: _bad_request,
                 Exception: _fault_of_ours,
             },
         )
+        app.router.redirect_slashes = False
+        self.guard = AdminGuard(app, control.access)
 
     async def _healthz(self, _: Request) -> Response:
         return _json({"status": "ok"})
@@ -84,13 +88,13 @@ class AdminApp:
 
     async def _metrics(self, _: Request) -> Response:
         text = await self.control.metrics_text()
-        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8", headers=NO_STORE)
 
     async def _status(self, _: Request) -> Response:
         return _json(await describe(self.control, now=time.time()))
 
     async def _explain(self, request: Request) -> Response:
-        question = Question.model_validate_json(await _body(request))
+        question = Question.model_validate_json(await read_json(request))
         answer = await self.control.workers.explain(question.model_dump_json().encode())
         if answer is None:
             raise HTTPException(503, "no worker is up to explain it")
@@ -103,8 +107,7 @@ class AdminApp:
         feature = request.path_params["feature"]
         if request.method == "GET":
             return _json(await self.desk.get(feature))
-        _refuse_other_sites(request)
-        change = FlagRequest.model_validate_json(await _body(request))
+        change = FlagRequest.model_validate_json(await read_json(request))
         return _json(
             await self.desk.change(
                 feature,
@@ -126,52 +129,36 @@ class AdminApp:
         return _json(await self.desk.history(request.path_params["feature"], int(count)))
 
 
-def _refuse_other_sites(request: Request) -> None:
-    """A page in an operator's browser must not be able to move a feature: browsers send Origin with every POST."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise HTTPException(403, f"a page of {origin} may not change flags")
-
-
-async def _body(request: Request) -> bytes:
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
-        raise HTTPException(413, f"at most {MAX_BODY_BYTES} bytes")
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY_BYTES:
-            raise HTTPException(413, f"at most {MAX_BODY_BYTES} bytes")
-    return bytes(body)
-
-
 def _json(content: Any, status: int = 200) -> Response:
     return Response(
         orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS),
         status_code=status,
         media_type="application/json",
-        headers={"cache-control": "no-store"},
+        headers=NO_STORE,
     )
-
-
-def _problem(status: int, title: str, detail: str, **more: object) -> Response:
-    content = orjson.dumps({"title": title, "status": status, "detail": detail, **more})
-    return Response(content, status_code=status, media_type="application/problem+json")
 
 
 async def _http_fault(_: Request, error: Exception) -> Response:
     status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, str(error))
-    return _problem(status, "Request refused", detail)
+    answer = problem(status, "Request refused", detail)
+    if isinstance(error, HTTPException) and error.headers is not None:
+        answer.headers.update(error.headers)  # Allow
+    return answer
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ClientError)  # noqa: S101 - registered for it alone
+    return problem(error.status, error.title, error.detail)
 
 
 async def _flag_fault(_: Request, error: Exception) -> Response:
     assert isinstance(error, FlagRequestError)  # noqa: S101 - registered for it alone
-    return _problem(error.status, error.title, str(error), **error.more)
+    return problem(error.status, error.title, str(error), **error.more)
 
 
 async def _bad_request(_: Request, error: Exception) -> Response:
     assert isinstance(error, ValidationError)  # noqa: S101 - registered for it alone
-    return _problem(400, "Malformed request", "; ".join(_words(fault) for fault in error.errors(include_url=False)))
+    return problem(400, "Malformed request", "; ".join(_words(fault) for fault in error.errors(include_url=False)))
 
 
 def _words(fault: ErrorDetails) -> str:
@@ -181,4 +168,4 @@ def _words(fault: ErrorDetails) -> str:
 
 async def _fault_of_ours(_: Request, __: Exception) -> Response:
     """Starlette raises it again behind this answer, so that the log has it."""
-    return _problem(500, "Internal error", "the control process failed at this request; its log says more")
+    return problem(500, "Internal error", "the control process failed at this request; its log says more")

@@ -6,18 +6,21 @@ and answers operators on the admin port.
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import structlog
-import uvicorn
 import uvloop
 
 from gateway.admin import AdminApp
+from gateway.admin_guard import AdminFront
 from gateway.control_view import ConfigState
+from gateway.edge.server import EdgeServer, edge_config
 from gateway.flags.kept import Kept, kept_of
 from gateway.flags.registry import WorkerRegistry
 from gateway.flags.stored import FlagStoreError
@@ -34,8 +37,9 @@ from gateway.reload import (
     restore_accepted,
 )
 from gateway.report import WorkerState
+from gateway.rules.access import Access
 from gateway.rules.plan import Plan, compile_plan
-from gateway.settings import Process, this_process
+from gateway.settings import Process, admin_token, this_process
 from gateway.tasks import Tasks
 from gateway.telemetry import logs
 from gateway.traffic import Traffic
@@ -44,6 +48,8 @@ from gateway.workers import Workers
 ASK_EVERY_SECONDS = 1.0
 SAMPLE_EVERY_SECONDS = 5.0
 TRY_AGAIN_SECONDS = 1.0
+LAST_ANSWERS_SECONDS = 0.5
+"""For what operators have asked for when the process ends."""
 
 log = structlog.get_logger("control")
 
@@ -64,6 +70,14 @@ class Control:
         self.workers = Workers(process)
         self.writer = self._writer(url) if url else None
         self.registry = WorkerRegistry(url=url, namespace=self.settings.namespace) if url else None
+        self._listener = socket.socket(fileno=process.listen_fd)
+        self.access = Access(
+            admin_token(os.environ, self.settings.admin_token_file),
+            self._listener.getsockname()[0],
+            frozenset(self.settings.admin_names),
+            self.settings.open_metrics,
+        )
+        self.admin = AdminApp(self)
         self.traffic = Traffic(self.settings.metrics_dir)
         self.draining = False
         self.lifeline = Lifeline(process.lifeline_fd)
@@ -226,34 +240,19 @@ class Control:
         """Serves the admin port until told to stop. False when a part of it failed and a new process is wanted."""
         self.lifeline.install()
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, self._look_now.set)
+        loop.add_signal_handler(signal.SIGHUP, self._look_at_files)
         loop.add_signal_handler(signal.SIGUSR1, self._drain_announced)
         await self.flags.start()
-        listener = socket.socket(fileno=self.process.listen_fd)
-        listener.setblocking(False)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                AdminApp(self).app,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-            )
-        )
-        server.config.load()
-        server.lifespan = server.config.lifespan_class(server.config)
-        await server.startup(sockets=[listener])
+        self._listener.setblocking(False)
+        server = EdgeServer(edge_config(self.admin.guard), AdminFront())
+        await server.begin([self._listener])
         self.tasks.start(self._follow_routes(), name="follow-routes")
         self.tasks.start(self._follow_workers(), name="follow-workers")
         self.tasks.start(self._sample_counters(), name="sample-counters")
         healthy = await self.lifeline.until_stopped_or(self.tasks.failed)
-        for accepting in server.servers:
-            accepting.close()
-        listener.close()
-        for connection in list(server.server_state.connections):
-            connection.shutdown()
+        await server.drain(LAST_ANSWERS_SECONDS)
+        self._listener.close()
+        await server.finish()
         await self.tasks.stop()
         await self.flags.stop()
         await self.workers.close()
@@ -261,6 +260,18 @@ class Control:
             if store is not None:
                 await store.aclose()
         return healthy
+
+    def _look_at_files(self) -> None:
+        """routes.yaml, and the file of the token: secrets are replaced while their readers run."""
+        self._look_now.set()
+        try:
+            token = admin_token(os.environ, self.settings.admin_token_file)
+        except (OSError, ValueError) as error:
+            log.error("the admin token cannot be read again; the one before counts", fault=str(error))
+            return
+        if token != self.access.token:
+            self.access = self.admin.guard.access = replace(self.access, token=token)
+            log.info("the admin token has changed")
 
     def _drain_announced(self) -> None:
         self.draining = True

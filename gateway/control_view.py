@@ -7,6 +7,7 @@ from gateway.config.faults import Fault
 from gateway.flags.registry import WorkerRegistry
 from gateway.flags.writer import FlagWriter
 from gateway.follower import FlagFollower
+from gateway.rules.access import Access
 from gateway.rules.plan import Plan
 from gateway.settings import Process, Settings
 from gateway.traffic import Traffic
@@ -41,6 +42,7 @@ class ControlView(Protocol):
     plan: Plan
     process: Process
     settings: Settings
+    access: Access
     config: ConfigState
     flags: FlagFollower
     writer: FlagWriter | None

@@ -4,6 +4,7 @@ Children get it as JSON in one environment variable: a Redis password never stan
 """
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,14 @@ from xxhash import xxh32_hexdigest
 OVERRIDE_KEY = "GATEWAY_OVERRIDE_KEY"
 OVERRIDE_KEY_FILE = "GATEWAY_OVERRIDE_KEY_FILE"
 MIN_OVERRIDE_KEY_BYTES = 16
+
+ADMIN_TOKEN = "GATEWAY_ADMIN_TOKEN"  # noqa: S105 - the name of a variable
+ADMIN_TOKEN_FILE = "GATEWAY_ADMIN_TOKEN_FILE"  # noqa: S105 - the same
+MIN_ADMIN_TOKEN_BYTES = 16
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""RFC 6750 section 2.1: what may stand behind `Bearer`."""
+
+_MAKE_ONE = "make one: openssl rand -hex 32"
 
 PROCESS_VARIABLE = "GATEWAY_PROCESS"
 
@@ -28,6 +37,9 @@ class Settings(BaseModel):
     port: int = 8000
     admin_host: str = "127.0.0.1"
     admin_port: int = 8001
+    admin_token_file: Path | None = None
+    admin_names: tuple[str, ...] = ()
+    open_metrics: bool = False
     workers: int = 2
     redis: str | None = None
     redis_port: int = 6390
@@ -82,8 +94,9 @@ class Process(BaseModel):
 
     def environment(self) -> dict[str, str]:
         """The child's environment."""
+        known = {name: value for name, value in os.environ.items() if self.slot == "control" or name != ADMIN_TOKEN}
         return {
-            **os.environ,
+            **known,
             PROCESS_VARIABLE: self.model_dump_json(),
             "GATEWAY_SLOT": self.slot,
             "PROMETHEUS_MULTIPROC_DIR": str(self.settings.metrics_dir),
@@ -106,6 +119,28 @@ def override_key(environment: Mapping[str, str]) -> bytes | None:
             f"the override key has less than {MIN_OVERRIDE_KEY_BYTES} bytes; make one: openssl rand -hex 32"
         )
     return key or None
+
+
+def admin_token(environment: Mapping[str, str], file: Path | None = None) -> bytes | None:
+    """What the admin port wants to be told: from its variable, or from a file (the one that another variable names,
+    where none is given); None without any.
+
+    White space around it does not count. Raises ValueError for what cannot be a token, OSError for a file that cannot
+    be read. No message repeats it.
+    """
+    text, named = environment.get(ADMIN_TOKEN, ""), environment.get(ADMIN_TOKEN_FILE, "")
+    source = ADMIN_TOKEN
+    if not text and (file is not None or named):
+        path = file or Path(named)
+        text, source = path.read_text(encoding="utf-8", errors="replace"), str(path)
+        if not text.strip():
+            raise ValueError(f"{source} holds no token; {_MAKE_ONE}")
+    token = text.strip()
+    if token and _TOKEN.fullmatch(token) is None:
+        raise ValueError(f"the token of {source} has characters that no token may have; {_MAKE_ONE}")
+    if token and len(token) < MIN_ADMIN_TOKEN_BYTES:
+        raise ValueError(f"the token of {source} has less than {MIN_ADMIN_TOKEN_BYTES} characters; {_MAKE_ONE}")
+    return token.encode() or None
 
 
 def this_process() -> Process:

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from gateway.settings import ADMIN_TOKEN, ADMIN_TOKEN_FILE, admin_token
 from gateway.telemetry.redact import clean_text
 
 TIMEOUT_SECONDS = 15.0
@@ -28,6 +29,11 @@ class AdminApi:
 
     def __init__(self, base: str) -> None:
         self._base = base.rstrip("/")
+        try:
+            token = admin_token(os.environ)
+        except (OSError, ValueError) as error:
+            fail(f"the admin token cannot be used: {error}")
+        self._headers = {"authorization": f"Bearer {token.decode()}"} if token is not None else {}
 
     def get(self, path: str, **params: str) -> Any:
         """The reply's JSON. Exits 1 with a problem in words."""
@@ -39,7 +45,9 @@ class AdminApi:
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:
         deadline = time.monotonic() + RECONNECT_SECONDS
-        with httpx.Client(base_url=self._base, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+        with httpx.Client(
+            base_url=self._base, headers=self._headers, timeout=TIMEOUT_SECONDS, trust_env=False
+        ) as client:
             while True:
                 try:
                     reply = client.request(method, path, **more)
@@ -53,7 +61,17 @@ class AdminApi:
                 break
         if reply.status_code == 409 and method == "POST" and _wants_confirmation(reply):
             return self._ask(method, path, json={**more["json"], "confirm": True})
+        if reply.status_code == 401:
+            self._fail_without_token()
         return _content(reply)
+
+    def _fail_without_token(self) -> NoReturn:
+        if self._headers:
+            fail(f"{self._base} does not take the token of {ADMIN_TOKEN} or {ADMIN_TOKEN_FILE}: it has another")
+        fail(
+            f"{self._base} wants a token: set {ADMIN_TOKEN} to the one that the gateway was started with, or "
+            f"{ADMIN_TOKEN_FILE} to the file that holds it"
+        )
 
 
 def _wants_confirmation(reply: httpx.Response) -> bool:

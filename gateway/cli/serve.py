@@ -8,7 +8,7 @@ import typer
 from gateway.cli.api import errors, fail
 from gateway.serve.ground import StartError
 from gateway.serve.supervisor import Supervisor
-from gateway.settings import Settings
+from gateway.settings import ADMIN_TOKEN, ADMIN_TOKEN_FILE, Settings
 from gateway.telemetry import logs
 from gateway.telemetry.redact import clean_text
 
@@ -26,6 +26,24 @@ def serve(
         str, typer.Option(envvar="GATEWAY_ADMIN_HOST", help="Where operators and Prometheus connect.")
     ] = "127.0.0.1",
     admin_port: Annotated[int, typer.Option(envvar="GATEWAY_ADMIN_PORT", min=0, max=65535)] = 8001,
+    admin_token_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar=ADMIN_TOKEN_FILE,
+            help=f"Holds the token of the admin port ({ADMIN_TOKEN} has it itself); must be given unless it listens on "
+            "loopback.",
+        ),
+    ] = None,
+    admin_name: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="GATEWAY_ADMIN_NAMES", help="A host name by which the admin port may be asked; repeatable."
+        ),
+    ] = None,
+    open_metrics: Annotated[
+        bool,
+        typer.Option("--open-metrics", envvar="GATEWAY_OPEN_METRICS", help="/metrics needs no token."),
+    ] = False,
     workers: Annotated[int, typer.Option(envvar="GATEWAY_WORKERS", min=1, max=256, help="Worker processes.")] = 2,
     redis: Annotated[
         str | None,
@@ -51,6 +69,9 @@ def serve(
         port=port,
         admin_host=admin_host,
         admin_port=admin_port,
+        admin_token_file=admin_token_file.resolve() if admin_token_file is not None else None,
+        admin_names=tuple(name.lower().rstrip(".") for name in admin_name or ()),
+        open_metrics=open_metrics,
         workers=workers,
         redis=_checked_redis(redis or None),
         redis_port=redis_port,

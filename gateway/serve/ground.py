@@ -12,7 +12,8 @@ from pathlib import Path
 import structlog
 
 from gateway.reload import accept, os_error_in_words, read_accepted
-from gateway.settings import Settings
+from gateway.rules.access import is_loopback
+from gateway.settings import ADMIN_TOKEN, Settings, admin_token
 
 log = structlog.get_logger("supervisor")
 
@@ -63,6 +64,24 @@ def run_dir() -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def check_admin(settings: Settings, bound: str) -> None:
+    """Who reaches the admin port can move every user: without a token it is for this machine alone. bound: the address
+    that is really listened on. Raises StartError.
+    """
+    try:
+        token = admin_token(os.environ, settings.admin_token_file)
+    except OSError as error:
+        raise StartError(f"the admin token cannot be read from {error.filename}: {os_error_in_words(error)}") from None
+    except ValueError as error:
+        raise StartError(str(error)) from None
+    if token is None and not is_loopback(bound):
+        raise StartError(
+            f"the admin port would be open to everybody who reaches {bound}, and who reaches it can move every user: "
+            f"give a token, in the variable {ADMIN_TOKEN} or in a file with --admin-token-file (openssl rand -hex 32 "
+            "makes one), or listen on 127.0.0.1"
+        )
 
 
 def empty(directory: Path) -> None:

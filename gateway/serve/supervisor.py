@@ -19,7 +19,7 @@ from gateway.deaths import Deaths, write_deaths
 from gateway.embedded import EmbeddedError, command, require_free_port, wait_ready
 from gateway.reload import read_accepted
 from gateway.serve.child import Child
-from gateway.serve.ground import StartError, check_routes, empty, locked, run_dir
+from gateway.serve.ground import StartError, check_admin, check_routes, empty, locked, run_dir
 from gateway.serve.signals import HURRY, Ear, listening
 from gateway.serve.sockets import PortTakenError, address, listen
 from gateway.settings import Process, Settings
@@ -59,6 +59,7 @@ class Supervisor:
                 admin = stack.enter_context(listen(settings.admin_host, settings.admin_port, what="admin"))
             except PortTakenError as error:
                 raise StartError(str(error)) from None
+            check_admin(settings, admin.getsockname()[0])
             lifeline, ours = os.pipe()
             os.set_inheritable(lifeline, True)
             stack.callback(os.close, ours)

@@ -33,7 +33,7 @@ _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _METRIC_SUFFIX = re.compile(r"_(bucket|count|sum)$")
 _NO_METRICS = {"gateway_id", "gateway_override"}  # the cookies
 Command = TyperCommand | TyperGroup
-_READ_BY_OURSELVES = {"GATEWAY_LOG", "GATEWAY_OVERRIDE_KEY"}  # telemetry/logs.py, in every process
+_READ_BY_OURSELVES = {"GATEWAY_LOG", "GATEWAY_OVERRIDE_KEY", "GATEWAY_ADMIN_TOKEN"}  # by the processes that need them
 
 
 # -- what documents say

@@ -19,6 +19,7 @@ ROWS = (
     (
         "reload",
         "admin",
+        "admin_guard",
         "status",
         "flagdesk",
         "control_view",
@@ -43,6 +44,7 @@ star, for all whose names begin so.
 
 MAY_IMPORT_UP = {
     "worker": {"edge.server", "accept"},  # the composition root makes the server that it runs
+    "control": {"edge.server"},  # the same, for the admin port
 }
 """Exceptions, each with its reason."""
 

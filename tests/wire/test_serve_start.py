@@ -70,6 +70,21 @@ def test_an_address_that_this_machine_has_not_is_named(refuse):
     assert "with --admin-host" in refuse("--admin-host", "192.0.2.1")
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_an_admin_port_that_others_reach_wants_a_token(refuse, host):
+    said = refuse("--admin-host", host)
+    assert f"error: the admin port would be open to everybody who reaches {host}" in said
+    assert "in the variable GATEWAY_ADMIN_TOKEN or in a file with --admin-token-file" in said
+
+
+def test_an_admin_token_that_cannot_be_used_is_named_and_not_repeated(refuse, tmp_path, monkeypatch):
+    assert "No such file or directory" in refuse("--admin-token-file", tmp_path / "none")
+    monkeypatch.setenv("GATEWAY_ADMIN_TOKEN", "too-short")
+    said = refuse()
+    assert "the token of GATEWAY_ADMIN_TOKEN has less than 16 characters" in said
+    assert "too-short" not in said
+
+
 def test_a_state_directory_in_use_is_named(refuse, launch):
     gateway = launch(name="first")
     said = refuse(state_dir=gateway.state_dir)
