@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import httpx
 
 from gateway.errors import UpstreamError, UpstreamErrorKind
+from gateway.rules.framing import MAX_LENGTH_DIGITS
+from gateway.rules.tokens import field_name
 from gateway.upstream.api import Headers
 from gateway.upstream.failures import upstream_error
 from gateway.upstream.httpx_errors import FAILURES, kind_of
@@ -96,6 +98,8 @@ def _check(response: httpx.Response, fields: Headers) -> None:
         raise MalformedReplyError("The reply's head holds control characters.")
     if not 200 <= response.status_code <= 599:
         raise MalformedReplyError("The reply's status is not one that was asked for.")
+    if any(field_name(name) is None for name, _ in fields):
+        raise MalformedReplyError("A field of the reply has no valid name.")
     if len(fields) > MAX_FIELDS or sum(len(name) + len(value) + 4 for name, value in fields) > MAX_HEAD_BYTES:
         raise MalformedReplyError("The reply's head is too large.")
     codings = [value for name, value in fields if name == b"transfer-encoding"]
@@ -113,6 +117,6 @@ def _content_length(fields: Headers) -> int | None:
     lengths = _lengths(fields)
     if not lengths:
         return None
-    if len(set(lengths)) > 1 or not lengths[0].isdigit():
+    if len(set(lengths)) > 1 or not lengths[0].isdigit() or len(lengths[0]) > MAX_LENGTH_DIGITS:
         raise MalformedReplyError("The reply's Content-Length is not valid.")
     return int(lengths[0])

@@ -5,7 +5,8 @@ Rules, in the order in which they apply:
 1.  The head's bytes are held until CRLF CRLF, at most 64 KiB of them. The status line is matched here, because llhttp
     also takes RTSP, HTTP/2.0, empty lines before it and control characters in the reason; the fields are llhttp's,
     with none of its leniencies: it refuses obs-fold, bare CR or LF, space before the colon, NUL and control bytes,
-    Content-Length beside Transfer-Encoding, and repeated, listed, signed or empty Content-Lengths.
+    Content-Length beside Transfer-Encoding, and repeated, listed, signed or empty Content-Lengths. Names and lengths
+    that nothing in use has are refused here.
 2.  1xx heads are kept in `interim` for the exchange to take, ten of them at most; one that declares a body is refused,
     and 101 too: nobody asked for an upgrade.
 3.  Framing is RFC 9112 section 6.3: no body for HEAD, 204 and 304; then exactly `chunked` (HTTP/1.1 only), then
@@ -25,6 +26,8 @@ from enum import IntEnum
 
 from httptools import HttpParserError, HttpResponseParser
 
+from gateway.rules.framing import MAX_LENGTH_DIGITS
+from gateway.rules.tokens import MAX_NAME
 from gateway.upstream.api import Headers
 
 MAX_HEAD_BYTES = 65_536
@@ -66,6 +69,8 @@ class _Fields:
         self.ended = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if len(name) > MAX_NAME:
+            raise MalformedReplyError("A field of the reply has a name that is too long.")
         name = name.lower()
         value = value.rstrip(b" \t")
         if name in _FRAMING:
@@ -219,6 +224,8 @@ class ReplyParser:
         try:
             HttpResponseParser(fields).feed_data(head)
         except HttpParserError as error:
+            if isinstance(error.__context__, MalformedReplyError):
+                raise error.__context__ from error
             raise MalformedReplyError(f"The reply's head is not valid: {error}") from error
         if head.count(b"\n") - 2 > MAX_FIELDS:
             raise MalformedReplyError("The reply has too many header fields.")
@@ -242,6 +249,8 @@ class ReplyParser:
         coding = fields.coding
         if coding is not None and (http10 or coding.lower() != b"chunked"):
             raise MalformedReplyError("The reply's Transfer-Encoding is not exactly chunked, or is of HTTP/1.0.")
+        if fields.length is not None and len(fields.length) > MAX_LENGTH_DIGITS:
+            raise MalformedReplyError("The reply's Content-Length is larger than any body.")
         self.status = status
         self.headers = fields.headers
         self.keep_alive = fields.keeps_alive(http10=http10)

@@ -80,6 +80,19 @@ def test_fields_are_lower_case_stripped_in_order_and_without_framing():
     assert parser.content_length == 0
 
 
+def test_interim_replies_are_kept_for_whoever_takes_them():
+    parser = parse(b"HTTP/1.1 100 Go\r\ncontent-length: 0\r\n\r\nHTTP/1.1 103 Hint\r\nLink: a\r\nlink: b\r\n\r\nHTT")
+    assert parser.interim == [(100, []), (103, [(b"link", b"a"), (b"link", b"b")])]
+    assert (parser.status, parser.complete, parser.begun) == (0, False, True)
+    assert parse(COUNTED + b"hello").interim is None
+
+
+@pytest.mark.parametrize("reply", [b"H", b"HTTP/1.1 100 Go\r\n\r\n", COUNTED])
+def test_a_reply_has_begun_with_its_first_byte(reply):
+    assert not parse().begun
+    assert parse(reply).begun
+
+
 def test_trailers_do_not_become_fields():
     assert parse(CHUNKED + b"0\r\nauthorization: x\r\n\r\n").headers == []
 
@@ -156,6 +169,10 @@ def test_the_end_of_the_connection_does_not_complete_a_declared_body(reply):
         b"HTTP/1.1 200 OK\r\ncontent-length: 2 2\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ncontent-length:\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ncontent-length: 18446744073709551616\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000000000000\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"a" * 257 + b": b\r\n\r\n",
+        b"HTTP/1.1 103 Hint\r\ncontent-length: 1\r\n\r\n",
+        b"HTTP/1.1 100 Go\r\ntransfer-encoding: chunked\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, chunked\r\n\r\n",
