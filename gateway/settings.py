@@ -8,6 +8,7 @@ import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 from xxhash import xxh32_hexdigest
@@ -42,14 +43,19 @@ class Settings(BaseModel):
     open_metrics: bool = False
     workers: int = 2
     redis: str | None = None
+    redis_ca_file: Path | None = None
     redis_port: int = 6390
     state_dir: Path = Path(".gateway")
     namespace: str = "gateway"
 
     @property
     def redis_url(self) -> str | None:
-        """Where flags are read, with `embedded` resolved to the server that the supervisor starts."""
-        return f"redis://127.0.0.1:{self.redis_port}/0" if self.redis == "embedded" else self.redis
+        """Where flags are read, with `embedded` resolved to the server that the supervisor starts, and with the
+        authority that is trusted for `rediss://`, where one is named.
+        """
+        if self.redis == "embedded":
+            return f"redis://127.0.0.1:{self.redis_port}/0"
+        return with_authority(self.redis, self.redis_ca_file)
 
     @property
     def accepted_file(self) -> Path:
@@ -101,6 +107,13 @@ class Process(BaseModel):
             "GATEWAY_SLOT": self.slot,
             "PROMETHEUS_MULTIPROC_DIR": str(self.settings.metrics_dir),
         }
+
+
+def with_authority(url: str | None, file: Path | None) -> str | None:
+    """A Redis URL that says which authority is trusted; redis-py's own word for it."""
+    if url is None or file is None:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}ssl_ca_certs={quote(str(file), safe='/')}"
 
 
 def override_key(environment: Mapping[str, str]) -> bytes | None:

@@ -60,7 +60,8 @@ class WebSocketEdge(asyncio.Protocol):
         self._scope = _scope(http.scope, self)
         self._wire: Wire | None = None
         self._early = b""
-        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._events: list[Event] = []  # never more than a few; asyncio's Queue takes 3 KiB of every open WebSocket
+        self._told: asyncio.Future[None] | None = None
         self._refusing = False
         self._done = False
         self._lost = False
@@ -71,7 +72,7 @@ class WebSocketEdge(asyncio.Protocol):
     def start(self, rest: bytes) -> None:
         """Takes the connection and runs the app."""
         self.transport.set_protocol(self)
-        self._events.put_nowait({"type": "websocket.connect"})
+        self._tell({"type": "websocket.connect"})
         if rest:
             self.data_received(rest)
         self.transport.resume_reading()
@@ -91,7 +92,7 @@ class WebSocketEdge(asyncio.Protocol):
         """At any time: `Wire` passes it on."""
         self._lost = True
         self._outflow.lose()
-        self._events.put_nowait({"type": "websocket.disconnect", "code": NO_CLOSE})
+        self._tell({"type": "websocket.disconnect", "code": NO_CLOSE})
         self._http.lost(exc)
 
     def pause_writing(self) -> None:
@@ -108,7 +109,7 @@ class WebSocketEdge(asyncio.Protocol):
             self._wire.depart(RESTART, RESTART_REASON)
         elif not self._refusing:
             self._draining = True
-            self._events.put_nowait({"type": "websocket.disconnect", "code": RESTART})
+            self._tell({"type": "websocket.disconnect", "code": RESTART})
 
     def cut(self) -> None:
         """The drain's time is over."""
@@ -129,13 +130,27 @@ class WebSocketEdge(asyncio.Protocol):
 
     async def _receive(self) -> Event:
         if self._wire is None:
-            event = await self._events.get()
+            event = await self._next_event()
             if event is not _ACCEPTED or self._wire is None:
                 return event
         item = await self._wire.receive()
         if isinstance(item, Closed):
             return {"type": "websocket.disconnect", "code": item.code, "reason": item.reason or item.fault}
         return {"type": "websocket.receive", "text" if isinstance(item, str) else "bytes": item}
+
+    def _tell(self, event: Event) -> None:
+        self._events.append(event)
+        if self._told is not None and not self._told.done():
+            self._told.set_result(None)
+
+    async def _next_event(self) -> Event:
+        while not self._events:
+            self._told = self._loop.create_future()
+            try:
+                await self._told
+            finally:
+                self._told = None
+        return self._events.pop(0)
 
     async def _send(self, event: Event) -> None:
         kind = event["type"]
@@ -180,7 +195,7 @@ class WebSocketEdge(asyncio.Protocol):
         self.transport.resume_reading()
         self._wire.begin(self.transport, self._early)
         self._early = b""
-        self._events.put_nowait(_ACCEPTED)
+        self._tell(_ACCEPTED)
         if self._draining:
             self._wire.depart(RESTART, RESTART_REASON)
 

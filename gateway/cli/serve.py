@@ -1,5 +1,6 @@
 """`gateway serve`: starts the supervisor."""
 
+import ssl
 from pathlib import Path
 from typing import Annotated
 
@@ -52,6 +53,10 @@ def serve(
             help="redis://[user:password@]host:port/db, `embedded` for a Valkey of our own, or nothing: file only.",
         ),
     ] = None,
+    redis_ca_file: Annotated[
+        Path | None,
+        typer.Option(envvar="GATEWAY_REDIS_CA_FILE", help="With rediss://: the only trusted authorities, PEM."),
+    ] = None,
     redis_port: Annotated[
         int, typer.Option(envvar="GATEWAY_REDIS_PORT", min=1, max=65535, help="Of the embedded Valkey, on loopback.")
     ] = 6390,
@@ -73,7 +78,8 @@ def serve(
         admin_names=tuple(name.lower().rstrip(".") for name in admin_name or ()),
         open_metrics=open_metrics,
         workers=workers,
-        redis=_checked_redis(redis or None),
+        redis=_checked_redis(redis or None, redis_ca_file),
+        redis_ca_file=redis_ca_file.absolute() if redis_ca_file is not None else None,
         redis_port=redis_port,
         state_dir=state_dir.resolve(),
         namespace=namespace,
@@ -88,16 +94,29 @@ def serve(
     raise typer.Exit(status)
 
 
-def _checked_redis(redis: str | None) -> str | None:
+def _checked_redis(redis: str | None, ca_file: Path | None) -> str | None:
     """Refused here rather than by each process in turn; never repeated to the terminal, for it may hold a password."""
+    if ca_file is not None:
+        _check_authority(redis, ca_file)
     if redis in (None, "embedded"):
         return redis
     if not redis.startswith(("redis://", "rediss://", "unix://")):
         fail(f"--redis is no address of a Redis server; {REDIS_FORMS}", status=2)
     try:
-        from gateway.flags.session import connection_for  # noqa: PLC0415 - most commands do without redis-py
+        from gateway.flags.client import connection_for  # noqa: PLC0415 - most commands do without redis-py
 
         connection_for(redis, 1.0)
     except (ValueError, TypeError) as error:
         fail(f"--redis cannot be used: {clean_text(str(error), one_line=True)}; {REDIS_FORMS}", status=2)
     return redis
+
+
+def _check_authority(redis: str | None, file: Path) -> None:
+    if redis is None or not redis.startswith("rediss://"):
+        fail("--redis-ca-file says nothing without TLS; write --redis rediss://host:port/db, or leave it out", status=2)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+    except ssl.SSLError:
+        fail(f"--redis-ca-file: {file} holds no certificate in PEM form", status=2)
+    except OSError as error:
+        fail(f"--redis-ca-file: {file} cannot be read: {error.strerror}", status=2)

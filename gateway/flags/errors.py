@@ -1,5 +1,7 @@
 """What can go wrong with Redis, in an operator's words and without secrets."""
 
+import ssl
+
 from redis import exceptions as redis_errors
 
 STORE_ERRORS = (redis_errors.RedisError, OSError, TimeoutError, EOFError)
@@ -31,17 +33,34 @@ _BY_CLASS: tuple[tuple[type[Exception], str], ...] = (
 
 def in_words(error: BaseException) -> str:
     """One line about an error of the store; never the URL, which may hold a password."""
+    if (secure := _ssl_error(error)) is not None:
+        return _of_tls(secure)
     if isinstance(error, TimeoutError | redis_errors.TimeoutError):
         return "Redis does not answer in time"
     code = _code(error)
     detail = " ".join(str(error).split())[:200]
     if code in _BY_CODE:
         return f"Redis {_BY_CODE[code]} ({detail or code})"
+    if "exec without multi" in detail.lower():  # redis-py tells of the last refusal alone
+        return f"Redis {_BY_CODE['NOPERM']} (MULTI)"
     if "unknown subcommand" in detail.lower() or "unknown command" in detail.lower():
         return f"Redis is too old: client tracking needs Redis 6 or Valkey ({detail})"
     if isinstance(error, redis_errors.ResponseError):
         return f"Redis refuses a command ({detail})"
     return f"Redis is not reachable ({detail or type(error).__name__})"
+
+
+def _of_tls(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"Redis shows a certificate that is not trusted ({error.verify_message})"
+    reason = (error.reason or str(error)).replace("_", " ").lower()
+    return f"no secure connection to Redis can be made ({' '.join(reason.split())[:200]})"
+
+
+def _ssl_error(error: BaseException | None) -> ssl.SSLError | None:
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _code(error: BaseException) -> str:

@@ -12,10 +12,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from redis.asyncio.connection import AbstractConnection, Connection, parse_url
+from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as StoreConnectionError
 from redis.exceptions import ResponseError
 
+from gateway.flags.client import connection_for
 from gateway.flags.keys import Keys
 from gateway.rules.flagmodel import WRONG_TYPE, Entries, FeatureReading, WrongType
 
@@ -123,25 +124,6 @@ class Session:
         if not isinstance(reply, list):
             raise StoreConnectionError(f"EXEC was answered by {type(reply).__name__}")
         return reply
-
-
-def connection_for(url: str, limit_seconds: float, **more: Any) -> AbstractConnection:
-    """A connection of its own, never from a pool, that gives up after the limit and never retries by itself.
-
-    Raises ValueError for a URL that is none.
-    """
-    settings: dict[str, Any] = {
-        **parse_url(url),
-        "protocol": 2,
-        "decode_responses": False,
-        "socket_timeout": None,
-        "socket_connect_timeout": limit_seconds,
-        **more,
-    }
-    settings.pop("max_connections", None)  # allowed in a URL, and of no meaning here
-    kind = settings.pop("connection_class", Connection)
-    connection: AbstractConnection = kind(**settings)
-    return connection
 
 
 def _hash(reply: Any) -> Mapping[bytes, bytes] | WrongType:
