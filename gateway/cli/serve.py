@@ -45,6 +45,14 @@ def serve(
         typer.Option("--open-metrics", envvar="GATEWAY_OPEN_METRICS", help="/metrics needs no token."),
     ] = False,
     workers: Annotated[int, typer.Option(envvar="GATEWAY_WORKERS", min=1, max=256, help="Worker processes.")] = 2,
+    hung_seconds: Annotated[
+        float,
+        typer.Option(
+            envvar="GATEWAY_HUNG_SECONDS",
+            min=0,
+            help="A process that gives no sign of life for so long is killed and replaced; 0: never.",
+        ),
+    ] = 30.0,
     redis: Annotated[
         str | None,
         typer.Option(
@@ -73,6 +81,7 @@ def serve(
         admin_names=tuple(name.lower().rstrip(".") for name in admin_name or ()),
         open_metrics=open_metrics,
         workers=workers,
+        hung_seconds=hung_seconds,
         redis=_checked_redis(redis or None),
         redis_port=redis_port,
         state_dir=state_dir.resolve(),
