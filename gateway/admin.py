@@ -17,7 +17,8 @@ from gateway.control_view import ControlView
 from gateway.errors import ClientError
 from gateway.flagdesk import FlagDesk, FlagRequestError
 from gateway.inner import Question
-from gateway.status import describe
+from gateway.rolling import RollingError, read_roll
+from gateway.status import config_json, describe
 
 NO_STORE = {"cache-control": "no-store"}
 
@@ -51,6 +52,8 @@ class AdminApp:
                 Route("/readyz", self._readyz),
                 Route("/metrics", self._metrics),
                 Route("/api/status", self._status),
+                Route("/api/reload", self._reload, methods=["POST"]),
+                Route("/api/roll", self._roll, methods=["GET", "POST"]),
                 Route("/api/explain", self._explain, methods=["POST"]),
                 Route("/api/flags", self._flags),
                 Route("/api/flags/{feature}", self._flag, methods=["GET", "POST"]),
@@ -59,6 +62,7 @@ class AdminApp:
             exception_handlers={
                 HTTPException: _http_fault,
                 ClientError: _refused,
+                RollingError: _rolling,
                 FlagRequestError: _flag_fault,
                 ValidationError: _bad_request,
                 Exception: _fault_of_ours,
@@ -92,6 +96,22 @@ class AdminApp:
 
     async def _status(self, _: Request) -> Response:
         return _json(await describe(self.control, now=time.time()))
+
+    async def _reload(self, request: Request) -> Response:
+        await read_json(request)
+        states = await self.control.reload()
+        return _json(config_json(self.control, states))
+
+    async def _roll(self, request: Request) -> Response:
+        """GET: how far the last one is."""
+        if request.method != "POST":
+            last = read_roll(self.control.process.run_dir)
+            return _json(last.model_dump() if last is not None else None)
+        await read_json(request)
+        begun = await self.control.roll_workers()
+        if begun is None:
+            raise HTTPException(503, "the supervisor does not begin to replace the workers; its log says more")
+        return _json(begun.model_dump(), 202)
 
     async def _explain(self, request: Request) -> Response:
         question = Question.model_validate_json(await read_json(request))
@@ -149,6 +169,10 @@ async def _http_fault(_: Request, error: Exception) -> Response:
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, ClientError)  # noqa: S101 - registered for it alone
     return problem(error.status, error.title, error.detail)
+
+
+async def _rolling(_: Request, error: Exception) -> Response:
+    return problem(409, "Under way", str(error))
 
 
 async def _flag_fault(_: Request, error: Exception) -> Response:

@@ -20,6 +20,7 @@ import uvloop
 from gateway.admin import AdminApp
 from gateway.admin_guard import AdminFront
 from gateway.control_view import ConfigState
+from gateway.deaths import read_deaths
 from gateway.edge.server import EdgeServer, edge_config
 from gateway.flags.kept import Kept, kept_of
 from gateway.flags.registry import WorkerRegistry
@@ -27,6 +28,7 @@ from gateway.flags.stored import FlagStoreError
 from gateway.flags.writer import FlagWriter
 from gateway.follower import FlagFollower
 from gateway.lifeline import Lifeline
+from gateway.pulse import Pulse
 from gateway.reload import (
     LOOK_SECONDS,
     FilesWatch,
@@ -37,6 +39,7 @@ from gateway.reload import (
     restore_accepted,
 )
 from gateway.report import WorkerState
+from gateway.rolling import RollingError, RollState, read_roll
 from gateway.rules.access import Access
 from gateway.rules.plan import Plan, compile_plan
 from gateway.settings import Process, admin_token, this_process
@@ -48,6 +51,8 @@ from gateway.workers import Workers
 ASK_EVERY_SECONDS = 1.0
 SAMPLE_EVERY_SECONDS = 5.0
 TRY_AGAIN_SECONDS = 1.0
+FOLLOW_SECONDS = 3.0
+"""For workers to take over an edit, and for the supervisor to begin a roll."""
 LAST_ANSWERS_SECONDS = 0.5
 """For what operators have asked for when the process ends."""
 
@@ -84,6 +89,8 @@ class Control:
         self._watch = FileWatch(self.settings.routes)
         self._files = FilesWatch()
         self._look_now = asyncio.Event()
+        self._looking = asyncio.Lock()
+        self._asking_for_roll = asyncio.Lock()
         self._try_again_at = 0.0
 
     def _writer(self, url: str) -> FlagWriter:
@@ -117,17 +124,50 @@ class Control:
             try:
                 await asyncio.wait_for(self._look_now.wait(), LOOK_SECONDS)
                 self._look_now.clear()
-                content, asked = self._watch.take(), True
+                asked = True
             except TimeoutError:
+                asked = False
                 if self._files.look():
                     self._watch.forget()  # whether it has faults depends on the files that it names
-                content, asked = self._watch.look(), False
+            await self._look(asked=asked)
+            if self.config.problem is not None and time.monotonic() > self._try_again_at:
+                self._watch.forget()  # a full disk is freed without an edit
+
+    async def _look(self, *, asked: bool) -> None:
+        async with self._looking:
+            content = self._watch.take() if asked else self._watch.look()
             self._tell_missing(asked=asked)
             if content is not None:
                 await self._consider(content, asked=asked)
             self._restore_accepted()
-            if self.config.problem is not None and time.monotonic() > self._try_again_at:
-                self._watch.forget()  # a full disk is freed without an edit
+
+    async def reload(self) -> Mapping[str, WorkerState | None]:
+        """Looks at routes.yaml now, and waits until the workers run what is accepted, or time is up."""
+        await self._look(asked=True)
+        deadline = time.monotonic() + FOLLOW_SECONDS
+        while True:
+            states = await self.workers.ask()
+            behind = [state for state in states.values() if state and state.config_sha256 != self.plan.sha256]
+            if not behind or time.monotonic() > deadline:
+                return states
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def roll_workers(self) -> RollState | None:
+        """Asks the supervisor to replace the workers. None when it does not begin; RollingError while it does."""
+        async with self._asking_for_roll:
+            before = read_roll(self.process.run_dir)
+            if before is not None and before.state == "rolling":
+                raise RollingError(before)
+            if os.getppid() != self.process.supervisor:
+                return None
+            os.kill(self.process.supervisor, signal.SIGUSR1)
+            deadline = time.monotonic() + FOLLOW_SECONDS
+            while time.monotonic() < deadline:
+                roll = read_roll(self.process.run_dir)
+                if roll is not None and (before is None or roll.number > before.number):
+                    return roll
+                await asyncio.sleep(LOOK_SECONDS)
+            return None
 
     def _tell_missing(self, *, asked: bool) -> None:
         """A file that is gone is no instruction: what runs keeps running, and status says so."""
@@ -221,7 +261,8 @@ class Control:
             if state is None or pids.get(slot) == state.pid:
                 continue
             gone, pids[slot] = pids.get(slot), state.pid
-            if gone is not None and self.registry is not None:
+            still_there = any(leaving.pid == gone for leaving in self.workers.leaving)
+            if gone is not None and not still_there and self.registry is not None:
                 with contextlib.suppress(FlagStoreError):
                     await self.registry.remove(f"{self.process.gateway_id}:{slot}:{gone}")
 
@@ -232,7 +273,9 @@ class Control:
 
     async def metrics_text(self) -> bytes:
         """For `/metrics`."""
-        return await self.traffic.exposition(await self.workers.ask(), self.config.results)
+        states = await self.workers.ask()
+        deaths = read_deaths(self.process.run_dir)
+        return await self.traffic.exposition(states, self.workers.leaving, self.config.results, deaths)
 
     # -- life
 
@@ -249,6 +292,7 @@ class Control:
         self.tasks.start(self._follow_routes(), name="follow-routes")
         self.tasks.start(self._follow_workers(), name="follow-workers")
         self.tasks.start(self._sample_counters(), name="sample-counters")
+        Pulse(self.process.pulse_file, places=self.process.places, mine=self.process.place).start()
         healthy = await self.lifeline.until_stopped_or(self.tasks.failed)
         await server.drain(LAST_ANSWERS_SECONDS)
         self._listener.close()

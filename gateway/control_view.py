@@ -1,5 +1,6 @@
 """What the admin port sees of the control process: a Protocol, so that `admin` stands below `control`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -7,6 +8,8 @@ from gateway.config.faults import Fault
 from gateway.flags.registry import WorkerRegistry
 from gateway.flags.writer import FlagWriter
 from gateway.follower import FlagFollower
+from gateway.report import WorkerState
+from gateway.rolling import RollState
 from gateway.rules.access import Access
 from gateway.rules.plan import Plan
 from gateway.settings import Process, Settings
@@ -50,6 +53,14 @@ class ControlView(Protocol):
     workers: Workers
     traffic: Traffic
     draining: bool
+
+    async def reload(self) -> Mapping[str, WorkerState | None]:
+        """Looks at routes.yaml now; what the workers hold then."""
+        ...
+
+    async def roll_workers(self) -> RollState | None:
+        """Has the workers replaced. None when that does not begin; raises RollingError while it goes on."""
+        ...
 
     async def metrics_text(self) -> bytes:
         """The exposition of all workers together, with what the control process adds."""

@@ -11,11 +11,14 @@ from gateway.reload import write_atomically
 
 
 class Deaths(BaseModel):
-    """One slot's. times: deaths so far. in_a_row: quick ones. last: how it ended. at, next_try: unix times."""
+    """One slot's. times: deaths so far. hung: those of processes that hung and were killed. in_a_row: quick ones. last:
+    how it ended. at, next_try: unix times.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     times: int
+    hung: int = 0
     in_a_row: int
     last: str
     at: float

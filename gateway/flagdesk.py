@@ -188,6 +188,10 @@ class FlagDesk:
                 done = held is not None and (held.killed if kill else held.rev >= rev and held.held is None)
                 where, why = (confirmed, "") if done else (missing, HELD if held is not None and held.held else "")
                 where.append(slot + why)
+        for leaving in workers.leaving:
+            held = leaving.features.get(feature)
+            if held is not None and not (held.killed if kill else held.rev >= rev):
+                missing.append(f"{leaving.slot} (which drains)")
         for report in await self._others(unheard):
             flag = report.features.get(feature)
             done = flag is not None and (flag.killed if kill else flag.rev >= rev)

@@ -1,7 +1,7 @@
 """How a child of the supervisor learns that it must stop: a signal, or the end of the pipe that the supervisor holds.
 
 SIGTERM asks to stop in good order; a second one, to stop at once. SIGINT, and SIGUSR2 from the supervisor, is a stop
-without the delay for balancers.
+without the delay for balancers. SIGUSR1 tells a worker that its successor serves.
 A supervisor that dies closes its end of the pipe, and its children drain and exit rather than live on as orphans.
 """
 
@@ -19,6 +19,12 @@ class Lifeline:
         self.at_once = asyncio.Event()
         self.hurry = False
         self.orphaned = False
+        self.relieved = False
+
+    @property
+    def accepts_no_more(self) -> bool:
+        """Whether others take what comes from now on: a successor, or nobody, so that the port is free for one."""
+        return self.relieved or self.orphaned
 
     @property
     def stopping(self) -> bool:
@@ -31,6 +37,7 @@ class Lifeline:
         loop.add_signal_handler(signal.SIGTERM, self._stop)
         loop.add_signal_handler(signal.SIGINT, self._stop_in_a_hurry)
         loop.add_signal_handler(signal.SIGUSR2, self._stop_in_a_hurry)
+        loop.add_signal_handler(signal.SIGUSR1, self._relieve)
         if self._descriptor >= 0:
             os.set_blocking(self._descriptor, False)
             loop.add_reader(self._descriptor, self._supervisor_gone)
@@ -43,6 +50,10 @@ class Lifeline:
     def _stop_in_a_hurry(self) -> None:
         self.hurry = True
         self._stop()
+
+    def _relieve(self) -> None:
+        self.relieved = True
+        self.stopped.set()
 
     def _supervisor_gone(self) -> None:
         asyncio.get_running_loop().remove_reader(self._descriptor)

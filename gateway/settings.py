@@ -42,6 +42,7 @@ class Settings(BaseModel):
     admin_names: tuple[str, ...] = ()
     open_metrics: bool = False
     workers: int = 2
+    hung_seconds: float = 30.0
     redis: str | None = None
     redis_ca_file: Path | None = None
     redis_port: int = 6390
@@ -79,6 +80,7 @@ class Process(BaseModel):
     slot: `control`, or `w0`, `w1`, ...: a worker that is replaced passes its slot (and its counters) on.
     listen_fd: the shared listening socket, workers only. lifeline_fd: reads end-of-file when the supervisor dies.
     run_dir: a short private directory for the workers' inner sockets.
+    turn: 0 or 1: of a worker and its successor, which are there together for a while. supervisor: its process id.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -88,15 +90,39 @@ class Process(BaseModel):
     run_dir: Path
     listen_fd: int = -1
     lifeline_fd: int = -1
+    turn: int = 0
+    supervisor: int = 0
 
     @property
     def gateway_id(self) -> str:
         """Names this gateway among all that share a Redis; two on one machine differ by their state directories."""
         return f"{socket.gethostname()}-{xxh32_hexdigest(str(self.settings.state_dir).encode())}"
 
-    def socket_path(self, slot: str) -> Path:
+    @property
+    def places(self) -> int:
+        """How many processes may be there at once, without the embedded Valkey."""
+        return 2 * self.settings.workers + 1
+
+    @property
+    def place(self) -> int:
+        """Ours among them."""
+        if self.slot == "control":
+            return self.places - 1
+        return self.turn * self.settings.workers + int(self.slot.removeprefix("w"))
+
+    @property
+    def board_file(self) -> Path:
+        """Who holds how many connections."""
+        return self.run_dir / "connections"
+
+    @property
+    def pulse_file(self) -> Path:
+        """Signs of life."""
+        return self.run_dir / "pulse"
+
+    def socket_path(self, slot: str, turn: int) -> Path:
         """Where the worker in a slot answers the control process."""
-        return self.run_dir / f"{slot}.sock"
+        return self.run_dir / f"{slot}-{turn}.sock"
 
     def environment(self) -> dict[str, str]:
         """The child's environment."""

@@ -13,6 +13,7 @@ from gateway.flagdesk import flag_json
 from gateway.flags.history import Change
 from gateway.flags.stored import FlagStoreError
 from gateway.report import WorkerState
+from gateway.rolling import read_roll
 from gateway.telemetry.redact import clean_text
 
 
@@ -22,11 +23,12 @@ async def describe(control: ControlView, *, now: float) -> dict[str, Any]:
     await control.traffic.sample()
     changes = await _last_changes(control)
     deaths = read_deaths(control.process.run_dir)
+    roll = read_roll(control.process.run_dir)
     return {
         "version": __version__,
         "time": now,
         "draining": control.draining,
-        "config": _config(control, states),
+        "config": config_json(control, states),
         "redis": _redis(control, states),
         "workers": {
             slot: _worker(state, slot in control.workers.unresponsive, deaths.get(slot))
@@ -36,10 +38,12 @@ async def describe(control: ControlView, *, now: float) -> dict[str, Any]:
         "fixed": control.traffic.recent("none"),
         "window_seconds": control.traffic.seconds,
         "upstreams": _upstreams(states),
+        "roll": roll.model_dump() if roll is not None else None,
     }
 
 
-def _config(control: ControlView, states: Mapping[str, WorkerState | None]) -> dict[str, Any]:
+def config_json(control: ControlView, states: Mapping[str, WorkerState | None]) -> dict[str, Any]:
+    """How routes.yaml stands."""
     config = control.config
     behind = [
         slot for slot, state in states.items() if state is not None and state.config_sha256 != config.accepted_sha256

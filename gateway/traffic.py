@@ -5,12 +5,13 @@ The counters are read from the workers' files, in a thread: at 500 features that
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from gateway import __version__
+from gateway.deaths import Deaths
 from gateway.report import WorkerState
 from gateway.telemetry.live import HeldFlag, HeldUpstream, LiveCollector, WorkerReport
 from gateway.telemetry.scrape import CounterFiles
@@ -36,11 +37,25 @@ class Traffic:
         self._window.feed(time.monotonic(), self._files.totals())
         return self._window.view()
 
-    async def exposition(self, states: Mapping[str, WorkerState | None], edits: Mapping[str, int]) -> bytes:
-        """The text for Prometheus: counters from the files, gauges from what live workers hold."""
+    async def exposition(
+        self,
+        states: Mapping[str, WorkerState | None],
+        leaving: Iterable[WorkerState],
+        edits: Mapping[str, int],
+        deaths: Mapping[str, Deaths],
+    ) -> bytes:
+        """The text for Prometheus: counters from the files, gauges from what live workers hold. leaving: those that
+        only finish what they have; of them, what is in flight.
+        """
         counters, damaged = await asyncio.to_thread(self._files.text)
         reports = [_report(slot, state) for slot, state in states.items()]
-        self._live.update(reports, reloads=edits, damaged_files=len(damaged))
+        self._live.update(
+            reports,
+            leaving=[_in_flight(state) for state in leaving],
+            reloads=edits,
+            deaths={slot: (died.times - died.hung, died.hung) for slot, died in deaths.items()},
+            damaged_files=len(damaged),
+        )
         return counters + self._live.text()
 
     @property
@@ -67,6 +82,10 @@ def _cohort(view: CohortView) -> dict[str, Any]:
     return {**asdict(view), "error_rate": view.error_rate}
 
 
+def _in_flight(state: WorkerState) -> dict[tuple[str, str], int]:
+    return {(feature, side): number for feature, sides in state.in_flight.items() for side, number in sides.items()}
+
+
 def _report(slot: str, state: WorkerState | None) -> WorkerReport:
     if state is None:
         return WorkerReport(slot=slot, pid=0, up=False)
@@ -75,9 +94,7 @@ def _report(slot: str, state: WorkerState | None) -> WorkerReport:
         pid=state.pid,
         up=True,
         tasks=state.tasks,
-        in_flight={
-            (feature, side): number for feature, sides in state.in_flight.items() for side, number in sides.items()
-        },
+        in_flight=_in_flight(state),
         flag_store_up=state.store.up if state.store.configured else None,
         flag_last_sync=state.store.last_sync,
         features={

@@ -26,6 +26,7 @@ from gateway.follower import FlagFollower
 from gateway.inner import InnerServer, Question
 from gateway.lifeline import Lifeline
 from gateway.proxy import Proxy
+from gateway.pulse import Pulse
 from gateway.recorder import Recorder
 from gateway.reload import LOOK_SECONDS, FilesWatch, FileWatch, read_accepted
 from gateway.report import UpstreamState, WorkerState
@@ -231,7 +232,7 @@ class Worker:
         """
         self.lifeline.install()
         await self.flags.start(first_read_seconds=FIRST_READ_SECONDS)
-        inner = InnerServer(self, self.process.socket_path(self.process.slot))
+        inner = InnerServer(self, self.process.socket_path(self.process.slot, self.process.turn))
         await inner.start()
         listener = socket.socket(fileno=self.process.listen_fd)
         listener.setblocking(False)
@@ -243,6 +244,7 @@ class Worker:
             self.tasks.start(self.registry.run(), name="tell-other-machines")
         if self.proxy.override_key is None and any(feature.override for feature in self.plan.features.values()):
             log.warning("testers' tokens are ignored: there is no key", variable=OVERRIDE_KEY)
+        Pulse(self.process.pulse_file, places=self.process.places, mine=self.process.place).start()
         log.info("serving", config_sha256=self.plan.sha256[:12])
         healthy = await self.lifeline.until_stopped_or(self.tasks.failed)
         self.lifeline.hurry |= not healthy  # the others go on accepting: no balancer needs to know
@@ -274,11 +276,11 @@ class Worker:
 
     def _board(self) -> ConnectionBoard | None:
         """Alone on the socket, a worker has nobody to leave connections to."""
-        slots, mine = self.settings.workers, int(self.process.slot.removeprefix("w"))
-        if slots == 1:
+        process = self.process
+        if self.settings.workers == 1:
             return None
         try:
-            return ConnectionBoard(self.process.run_dir / "connections", slots=slots, mine=mine)
+            return ConnectionBoard(process.board_file, places=process.places, mine=process.place)
         except OSError as error:
             log.warning("connections are not shared out among workers", problem=error.strerror)
             return None
@@ -289,6 +291,9 @@ class Worker:
         """
         routes = self.plan.routes
         delay = 0.0 if self.lifeline.hurry else routes.drain_delay_seconds
+        if self.lifeline.accepts_no_more:
+            self.server.stop_accepting()
+            listener.close()
         log.info("draining", delay_seconds=delay, timeout_seconds=routes.drain_timeout_seconds)
         self.server.announce_drain()
         await self.lifeline.sleep(delay)

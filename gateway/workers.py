@@ -18,24 +18,29 @@ log = structlog.get_logger("control")
 
 
 class Workers:
-    """One client per slot. A worker that does not answer in time counts as down."""
+    """One worker per slot, and its successor or predecessor beside it while they are replaced. One that does not answer
+    in time counts as down.
+    """
 
     def __init__(self, process: Process) -> None:
         self._slots = [f"w{number}" for number in range(process.settings.workers)]
-        self._clients = {slot: _client(process.socket_path(slot)) for slot in self._slots}
+        self._inner = {slot: [_Inner(slot, process.socket_path(slot, turn)) for turn in (0, 1)] for slot in self._slots}
         self.unresponsive: frozenset[str] = frozenset()
         """Slots whose process is there but does not answer: it may still be serving by what it holds."""
         self._newest_revs: dict[str, int] = {}
+        self.leaving: tuple[WorkerState, ...] = ()
+        """Workers that still serve what they have, while a successor has their slot."""
 
     async def ask(self) -> dict[str, WorkerState | None]:
         """What each worker holds now, by slot; None for one that does not answer."""
         hung: set[str] = set()
-        states = await asyncio.gather(*(self._state(slot, hung) for slot in self._slots))
+        found = await asyncio.gather(*(self._states(slot, hung) for slot in self._slots))
         self.unresponsive = frozenset(hung)
-        for state in states:
-            for name, held in state.features.items() if state is not None else ():
+        for state in (state for states in found for state in states):
+            for name, held in state.features.items():
                 self._newest_revs[name] = max(held.rev, self._newest_revs.get(name, 0))
-        return dict(zip(self._slots, states, strict=True))
+        self.leaving = tuple(state for states in found for state in states[1:])
+        return {slot: states[0] if states else None for slot, states in zip(self._slots, found, strict=True)}
 
     def newest_rev(self, feature: str) -> int:
         """The highest revision of a feature's flag that a worker ever said it holds; 0 for none."""
@@ -43,7 +48,8 @@ class Workers:
 
     async def first_up(self) -> WorkerState | None:
         """The first answer that comes, without waiting for a worker that hangs; None when nobody answers."""
-        asked = [asyncio.ensure_future(self._state(slot, set())) for slot in self._slots]
+        inner = [each for slot in self._slots for each in self._inner[slot]]
+        asked = [asyncio.ensure_future(each.state(set())) for each in inner]
         try:
             for answer in asyncio.as_completed(asked):
                 state = await answer
@@ -54,36 +60,60 @@ class Workers:
                 task.cancel()
         return None
 
-    async def _state(self, slot: str, hung: set[str]) -> WorkerState | None:
-        for _ in range(TRIES):
+    async def _states(self, slot: str, hung: set[str]) -> list[WorkerState]:
+        """The one that has the slot first: of two that answer, the one that serves on, and the younger."""
+        found = await asyncio.gather(*(each.state(hung) for each in self._inner[slot]))
+        states = [state for state in found if state is not None]
+        return sorted(states, key=lambda state: (state.draining, -state.started))
+
+    async def explain(self, question: bytes) -> tuple[int, bytes] | None:
+        """The answer of the first worker that is up; None when none is."""
+        for inner in (each for slot in self._slots for each in self._inner[slot]):
+            answer = await inner.explain(question)
+            if answer is not None:
+                return answer
+        return None
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        for inner in (each for slot in self._slots for each in self._inner[slot]):
+            await inner.close()
+
+
+class _Inner:
+    """One worker's inner socket."""
+
+    def __init__(self, slot: str, path: Path) -> None:
+        self._slot = slot
+        self._path = path
+        transport = httpx.AsyncHTTPTransport(uds=str(path))
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://worker", timeout=ASK_SECONDS)
+
+    async def state(self, hung: set[str]) -> WorkerState | None:
+        """hung: takes the slot of one that is there and does not answer."""
+        for _ in range(TRIES if self._path.exists() else 0):
             try:
-                reply = await self._clients[slot].get("/state")
+                reply = await self._client.get("/state")
                 return WorkerState.model_validate_json(reply.content)
             except httpx.ConnectError:
                 return None  # nobody listens
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
                 continue  # it died while it answered, or closed an idle connection
             except (httpx.HTTPError, ValueError):
-                hung.add(slot)
+                hung.add(self._slot)
                 return None
         return None
 
     async def explain(self, question: bytes) -> tuple[int, bytes] | None:
-        """The answer of the first worker that is up; None when none is."""
-        for client in self._clients.values():
-            try:
-                reply = await client.post("/explain", content=question)
-            except httpx.HTTPError:
-                continue
-            return reply.status_code, reply.content
-        return None
+        """None when it is not there."""
+        if not self._path.exists():
+            return None
+        try:
+            reply = await self._client.post("/explain", content=question)
+        except httpx.HTTPError:
+            return None
+        return reply.status_code, reply.content
 
     async def close(self) -> None:
-        """Closes the connections."""
-        for client in self._clients.values():
-            await client.aclose()
-
-
-def _client(path: Path) -> httpx.AsyncClient:
-    transport = httpx.AsyncHTTPTransport(uds=str(path))
-    return httpx.AsyncClient(transport=transport, base_url="http://worker", timeout=ASK_SECONDS)
+        """Closes its connections."""
+        await self._client.aclose()

@@ -102,34 +102,26 @@ def disable(
     _change(feature, "disable", admin, as_json, reason=reason, who=who, confirm=yes)
 
 
-@app.command()
-def allow(
-    feature: Feature,
-    entries: Entries,
-    remove: Remove = False,
-    reason: Reason = "",
-    who: Who = "",
-    yes: Yes = False,
-    admin: Admin = "",
-    as_json: AsJson = False,
-) -> None:
-    """Sends these keys to new, whatever the percent."""
-    _change(feature, "allow", admin, as_json, entries=entries, remove=remove, reason=reason, who=who, confirm=yes)
+def _list_command(which: str, side: str) -> None:
+    """`gateway flag allow` and `gateway flag deny`: the same, but for the list."""
+
+    def change(
+        feature: Feature,
+        entries: Entries,
+        remove: Remove = False,
+        reason: Reason = "",
+        who: Who = "",
+        yes: Yes = False,
+        admin: Admin = "",
+        as_json: AsJson = False,
+    ) -> None:
+        _change(feature, which, admin, as_json, entries=entries, remove=remove, reason=reason, who=who, confirm=yes)
+
+    app.command(which, help=f"Sends these keys to {side}, whatever the percent.")(change)
 
 
-@app.command()
-def deny(
-    feature: Feature,
-    entries: Entries,
-    remove: Remove = False,
-    reason: Reason = "",
-    who: Who = "",
-    yes: Yes = False,
-    admin: Admin = "",
-    as_json: AsJson = False,
-) -> None:
-    """Sends these keys to legacy, whatever the percent."""
-    _change(feature, "deny", admin, as_json, entries=entries, remove=remove, reason=reason, who=who, confirm=yes)
+_list_command("allow", "new")
+_list_command("deny", "legacy")
 
 
 @app.command()

@@ -6,6 +6,7 @@ from gateway import __version__
 from gateway.cli import flag
 from gateway.cli.check import check
 from gateway.cli.explain import explain
+from gateway.cli.reload import reload
 from gateway.cli.schema import schema
 from gateway.cli.serve import serve
 from gateway.cli.status import status
@@ -22,6 +23,7 @@ app.command()(schema)
 app.command()(status)
 app.command()(explain)
 app.command()(token)
+app.command()(reload)
 app.add_typer(flag.app, name="flag")
 
 

@@ -46,6 +46,14 @@ def serve(
         typer.Option("--open-metrics", envvar="GATEWAY_OPEN_METRICS", help="/metrics needs no token."),
     ] = False,
     workers: Annotated[int, typer.Option(envvar="GATEWAY_WORKERS", min=1, max=256, help="Worker processes.")] = 2,
+    hung_seconds: Annotated[
+        float,
+        typer.Option(
+            envvar="GATEWAY_HUNG_SECONDS",
+            min=0,
+            help="A process that gives no sign of life for so long is killed and replaced; 0: never.",
+        ),
+    ] = 30.0,
     redis: Annotated[
         str | None,
         typer.Option(
@@ -80,6 +88,7 @@ def serve(
         workers=workers,
         redis=_checked_redis(redis or None, redis_ca_file),
         redis_ca_file=redis_ca_file.absolute() if redis_ca_file is not None else None,
+        hung_seconds=hung_seconds,
         redis_port=redis_port,
         state_dir=state_dir.resolve(),
         namespace=namespace,

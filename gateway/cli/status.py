@@ -184,6 +184,9 @@ def _notes(content: dict[str, Any]) -> list[str]:
         )
     if content["config"]["workers_behind"]:
         notes.append(f"[yellow]workers not yet on this config:[/] {', '.join(content['config']['workers_behind'])}")
+    roll = content["roll"]
+    if roll is not None and roll["state"] == "rolling":
+        notes.append(f"[yellow]workers are being replaced:[/] {len(roll['done'])} of {roll['total']}")
     for slot, worker in content["workers"].items():
         if not worker["up"]:
             notes.append(f"[bold red]worker {slot}:[/] {worker['state']}{_last_end(worker['deaths'])}")

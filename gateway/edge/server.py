@@ -48,10 +48,14 @@ class EdgeServer(uvicorn.Server):
         """From now on each answer carries `Connection: close`; new connections are still accepted."""
         self.server_state.draining = True
 
-    async def drain(self, timeout_seconds: float) -> int:
-        """Stops accepting, closes idle connections, waits for running requests. Returns how many were cut."""
+    def stop_accepting(self) -> None:
+        """Those who are connected are served on."""
         for acceptor in self.acceptors:
             acceptor.close()
+
+    async def drain(self, timeout_seconds: float) -> int:
+        """Stops accepting, closes idle connections, waits for running requests. Returns how many were cut."""
+        self.stop_accepting()
         await asyncio.sleep(DRAIN_POLL_SECONDS)  # what is already in a socket's buffer becomes a request first
         for connection in list(self.server_state.swept):
             connection.shutdown()

@@ -137,14 +137,7 @@ class FlagWriter:
         expected_rev: int | None = None,
     ) -> Written:
         """Adds entries to the allow or deny list."""
-        names = sorted(set(entries))
-
-        def edit(flag: StoredFlag) -> _Edit:
-            key = self._list_key(flag, part)
-            added = " ".join(f"+{name}" for name in names)
-            return _Edit(part, "", added, lambda pipe: pipe.sadd(key, *names), frozenset((part,)))
-
-        return await self._change(_Order(feature, who, reason, expected_rev), edit)
+        return await self._change(_Order(feature, who, reason, expected_rev), self._listed(part, entries, "+"))
 
     async def remove(
         self,
@@ -157,14 +150,23 @@ class FlagWriter:
         expected_rev: int | None = None,
     ) -> Written:
         """Takes entries off the allow or deny list."""
+        return await self._change(_Order(feature, who, reason, expected_rev), self._listed(part, entries, "-"))
+
+    def _listed(self, part: Part, entries: Iterable[str], sign: Literal["+", "-"]) -> Callable[[StoredFlag], _Edit]:
         names = sorted(set(entries))
+        words = " ".join(sign + name for name in names)
 
         def edit(flag: StoredFlag) -> _Edit:
             key = self._list_key(flag, part)
-            removed = " ".join(f"-{name}" for name in names)
-            return _Edit(part, "", removed, lambda pipe: pipe.srem(key, *names), frozenset((part,)))
+            return _Edit(
+                part,
+                "",
+                words,
+                lambda pipe: pipe.sadd(key, *names) if sign == "+" else pipe.srem(key, *names),
+                frozenset((part,)),
+            )
 
-        return await self._change(_Order(feature, who, reason, expected_rev), edit)
+        return edit
 
     async def unset(self, feature: str, *, who: str, reason: str, expected_rev: int | None = None) -> Written:
         """Removes percent and enabled, so that environment and file speak; `rev` stays, and so do the lists."""

@@ -31,16 +31,19 @@ def _die_with_parent(parent: int) -> None:
 class Child:
     """What the supervisor knows of one process. `name` is the slot: `control`, `w0`, `redis`.
 
+    place: where its signs of life are; None for a program that gives none.
     log: where its output goes; None: where ours goes.
     mortal: the kernel ends it when the supervisor dies; for programs that do not watch the lifeline themselves.
     deaf: signals that are ignored until the program listens to them: sent too early, they must not end it.
-    deaths: quick ones in a row; ends: all so far; last_end: how it ended last, in words.
+    deaths: quick ones in a row; ends: all so far; hangs: those that we brought about; last_end: how it ended last, in
+    words.
     """
 
     name: str
     argv: Sequence[str]
     environment: Mapping[str, str] | None = None
     inherit: tuple[int, ...] = ()
+    place: int | None = None
     mortal: bool = False
     deaf: tuple[signal.Signals, ...] = ()
     log: Path | None = None
@@ -48,8 +51,10 @@ class Child:
     started: float = 0.0
     deaths: int = 0
     ends: int = 0
+    hangs: int = 0
     last_end: str = ""
     restart_at: float | None = None
+    _hung: str = ""
 
     def start(self) -> None:
         """In a session of its own, so that Ctrl-C reaches the supervisor alone. Raises OSError."""
@@ -93,8 +98,18 @@ class Child:
         status = self.process.returncode
         self.process = None
         self.ends += 1
-        self.last_end = in_words(status)
+        self.last_end, self._hung = self._hung or in_words(status), ""
         return status
+
+    def kill_hung(self, silent_seconds: float) -> None:
+        """It gives no sign of life. It may not even listen to SIGTERM."""
+        self.hangs += 1
+        self._hung = f"hung for {silent_seconds:.0f} s and was killed"
+        self.signal(signal.SIGKILL)
+
+    def take_over(self, old: "Child") -> None:
+        """What its slot has seen so far, by a successor."""
+        self.ends, self.hangs, self.last_end = old.ends, old.hangs, old.last_end
 
     def plan_restart(self) -> float:
         """Back-off in seconds, longer with each quick death."""

@@ -60,7 +60,7 @@ def listening() -> Iterator[Ear]:
             ear.received.append(number)
 
     previous = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    for number in (*STOPS, signal.SIGHUP, signal.SIGCHLD):
+    for number in (*STOPS, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD):
         signal.signal(number, note)
     try:
         yield ear

@@ -3,9 +3,15 @@
 import errno
 import socket
 
+from gateway.accept import BACKLOG
+
 
 class PortTakenError(Exception):
-    """The address cannot be bound. The message says which, why, and what to do."""
+    """The address cannot be bound. The message says which, why, and what to do. in_use: somebody else has it now."""
+
+    def __init__(self, message: str, *, in_use: bool) -> None:
+        super().__init__(message)
+        self.in_use = in_use
 
 
 _REMEDIES = {
@@ -15,7 +21,7 @@ _REMEDIES = {
 }
 
 
-def listen(host: str, port: int, *, what: str, backlog: int = 2048) -> socket.socket:
+def listen(host: str, port: int, *, what: str, backlog: int = BACKLOG) -> socket.socket:
     """A listening TCP socket that children can inherit. Raises PortTakenError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -30,7 +36,8 @@ def listen(host: str, port: int, *, what: str, backlog: int = 2048) -> socket.so
             host=f"{prefix}host", port=f"{prefix}port"
         )
         raise PortTakenError(
-            f"cannot listen on {_shown(host, port)} for {what}: {error.strerror or error}; {remedy}"
+            f"cannot listen on {_shown(host, port)} for {what}: {error.strerror or error}; {remedy}",
+            in_use=error.errno == errno.EADDRINUSE,
         ) from None
     listener.set_inheritable(True)
     return listener

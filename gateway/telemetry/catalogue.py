@@ -189,6 +189,13 @@ CONFIG_RELOADS = Definition(
     "Edits of routes.yaml that were read, by what became of them.",
     Owner.CONTROL,
 )
+PROCESS_DEATHS = Definition(
+    "gateway_process_deaths_total",
+    Kind.COUNTER,
+    ("process", "how"),
+    "Processes that ended unasked and were replaced: they died, or hung and were killed.",
+    Owner.CONTROL,
+)
 SCRAPE_DAMAGED = Definition(
     "gateway_scrape_damaged_files",
     Kind.GAUGE,
@@ -221,6 +228,7 @@ CONTROL_METRICS = (
     WORKERS,
     TASKS,
     CONFIG_RELOADS,
+    PROCESS_DEATHS,
     SCRAPE_DAMAGED,
 )
 METRICS = WORKER_METRICS + CONTROL_METRICS

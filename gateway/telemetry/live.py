@@ -63,19 +63,35 @@ class WorkerReport:
     upstreams: Mapping[str, HeldUpstream] = field(default_factory=dict)
 
 
+class _Live(NamedTuple):
+    reports: tuple[WorkerReport, ...] = ()
+    leaving: tuple[Mapping[tuple[str, str], int], ...] = ()
+    reloads: Mapping[str, int] = MappingProxyType({})
+    deaths: Mapping[str, tuple[int, int]] = MappingProxyType({})
+    damaged_files: int = 0
+
+
 class LiveCollector(Collector):
     """Owned by control: `update` whenever workers have answered, `text` at a scrape. `update` swaps whole, so a scrape
     in another thread sees one state."""
 
     def __init__(self, version: str) -> None:
         self._version = version
-        self._state: tuple[tuple[WorkerReport, ...], Mapping[str, int], int] = ((), {}, 0)
+        self._state = _Live()
 
     def update(
-        self, reports: Iterable[WorkerReport], *, reloads: Mapping[str, int] | None = None, damaged_files: int = 0
+        self,
+        reports: Iterable[WorkerReport],
+        *,
+        leaving: Iterable[Mapping[tuple[str, str], int]] = (),
+        reloads: Mapping[str, int] | None = None,
+        deaths: Mapping[str, tuple[int, int]] | None = None,
+        damaged_files: int = 0,
     ) -> None:
-        """reports: every slot's, those that are down too. reloads: edits of routes.yaml so far, by result."""
-        self._state = (tuple(reports), dict(reloads or {}), damaged_files)
+        """reports: every slot's, those that are down too. leaving: requests in flight of workers that have a successor.
+        reloads: edits of routes.yaml so far, by result. deaths: of each process, those that died and those that hung.
+        """
+        self._state = _Live(tuple(reports), tuple(leaving), dict(reloads or {}), dict(deaths or {}), damaged_files)
 
     def text(self) -> bytes:
         """The text format 0.0.4: the part of `/metrics` beside the workers' counters."""
@@ -83,7 +99,7 @@ class LiveCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """For prometheus_client, also in a registry."""
-        reports, reloads, damaged_files = self._state
+        reports, leaving, reloads, deaths, damaged_files = self._state
         live = [report for report in reports if report.up]
         build = _gauge(catalogue.BUILD_INFO)
         build.add_metric((self._version, platform.python_version()), 1)
@@ -98,7 +114,7 @@ class LiveCollector(Collector):
         yield tasks
         yield from _store(live)
         yield from _flags(live)
-        yield _in_flight(live)
+        yield _in_flight([*(report.in_flight for report in live), *leaving])
         yield from _upstreams(live)
         reloaded = CounterMetricFamily(
             catalogue.CONFIG_RELOADS.name, catalogue.CONFIG_RELOADS.help, labels=catalogue.CONFIG_RELOADS.labels
@@ -106,6 +122,7 @@ class LiveCollector(Collector):
         for result, number in sorted(reloads.items()):
             reloaded.add_metric((result,), number)
         yield reloaded
+        yield _deaths(deaths)
         damaged = _gauge(catalogue.SCRAPE_DAMAGED)
         damaged.add_metric((), damaged_files)
         yield damaged
@@ -136,10 +153,20 @@ def _flags(live: list[WorkerReport]) -> Iterator[Metric]:
     yield from (percent, enabled, divergence)
 
 
-def _in_flight(live: list[WorkerReport]) -> Metric:
+def _deaths(deaths: Mapping[str, tuple[int, int]]) -> Metric:
+    counted = CounterMetricFamily(
+        catalogue.PROCESS_DEATHS.name, catalogue.PROCESS_DEATHS.help, labels=catalogue.PROCESS_DEATHS.labels
+    )
+    for process, numbers in sorted(deaths.items()):
+        for how, number in zip(("died", "hung"), numbers, strict=True):
+            counted.add_metric((process, how), number)
+    return counted
+
+
+def _in_flight(numbers: list[Mapping[tuple[str, str], int]]) -> Metric:
     total: dict[tuple[str, str], int] = {}
-    for report in live:
-        for key, number in report.in_flight.items():
+    for worker in numbers:
+        for key, number in worker.items():
             total[key] = total.get(key, 0) + number
     gauge = _gauge(catalogue.IN_FLIGHT)
     for (feature, side), number in sorted(total.items()):

@@ -29,6 +29,8 @@ ROWS = (
         "follower",
         "lifeline",
         "deaths",
+        "rolling",
+        "pulse",
         "report",
     ),
     ("upstream", "flags", "tasks", "telemetry", "embedded"),

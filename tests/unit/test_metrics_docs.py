@@ -112,7 +112,7 @@ def test_control_exports_exactly_the_metrics_of_the_catalogue_with_their_labels(
         features={"a": HeldFlag(1, enabled=True)},
         upstreams={"b": HeldUpstream(targets={"http://h:1": True})},
     )
-    collector.update([report], reloads={"accepted": 1})
+    collector.update([report], reloads={"accepted": 1}, deaths={"w0": (1, 1)})
     exported = {
         sample.name: set(sample.labels)
         for family in text_string_to_metric_families(collector.text().decode())

@@ -101,7 +101,7 @@ def test_the_board_of_connections_says_that_there_is_no_room(tmp_path):
     from gateway.accept import ConnectionBoard
     fill()
     try:
-        ConnectionBoard(here / "connections", slots=2, mine=0)
+        ConnectionBoard(here / "connections", places=5, mine=0)
     except OSError as error:
         print(error.strerror)
     """,
