@@ -231,6 +231,8 @@ class Wire(asyncio.Protocol):
     def _account(self) -> None:
         """What this side holds of a message that has not ended goes into the sum of all. Small ones are let be."""
         size = 0 if self._ended else len(self._frames.reader.buffer) + (len(self._parts) if self._parts else 0)
+        if size == self._begun:  # what nearly every message finds
+            return
         IN_THIS_PROCESS.size += size - self._begun
         self._begun = size
         if size > READ_AHEAD_BYTES and IN_THIS_PROCESS.size > max(HELD_BYTES, 4 * self._max_bytes):

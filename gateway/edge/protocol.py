@@ -175,6 +175,7 @@ class EdgeProtocol(Wire):
     def _become_websocket(self, head: RequestHead, rest: bytes) -> None:
         """The connection is handed over; ours are only its count, and what the server tells it."""
         self.deadline = inf
+        self.resume_writing()  # that an answer before it is being taken slowly is told to others from now on
         scope, tasks = request_scope(self._scope, head), self._state.tasks
         upgraded = Upgraded(self.transport, scope, self._app, tasks, self.connection_lost)
         self._websocket = take_over(upgraded, rest)

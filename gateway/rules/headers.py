@@ -98,10 +98,22 @@ def _goes_on_from_a_stranger(name: bytes) -> bool:
     return _goes_on(name) and folded not in _NOT_FROM_STRANGERS and not folded.startswith(b"x-forwarded-")
 
 
-@lru_cache(maxsize=4096)
-def _comes_back(name: bytes) -> bool:
-    """Asked only of names that are no longer than any: an upstream must not be able to fill what is remembered."""
-    return name not in _RESPONSE_DROPPED and not name.translate(_FOLDED).startswith(OURS)
+class _ComesBack(dict[bytes, bool]):
+    """Whether an upstream's field goes on, by its name; remembered, with a bound to the number and the length of names:
+    an upstream must not be able to fill what is remembered. One that is longer than any does not go on.
+    """
+
+    def __missing__(self, name: bytes) -> bool:
+        if len(name) > MAX_NAME:
+            return False
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        goes = self[name] = name not in _RESPONSE_DROPPED and not name.translate(_FOLDED).startswith(OURS)
+        return goes
+
+
+_REMEMBERED = 4096
+_comes_back = _ComesBack()
 
 
 def forwardable_request(fields: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> Fields:
@@ -118,7 +130,7 @@ def forwardable_response(fields: Sequence[tuple[bytes, bytes]]) -> Fields:
     204 has none (RFC 9110 section 8.6); of 304 servers in front of us would wait for the bytes that it announces.
     A name longer than any is dropped.
     """
-    kept = [field for field in fields if len(field[0]) <= MAX_NAME and _comes_back(field[0])]
+    kept = [field for field in fields if _comes_back[field[0]]]
     named = connection_named(fields)
     if named:
         kept = [field for field in kept if field[0] not in named]

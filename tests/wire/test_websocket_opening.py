@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from gateway.edge.state import SWEEP_SECONDS
 from tests.support.proxy_harness import ANY_SERVER, CUT, OUR_EDGE, BrokenReplyError, gateway, one, two
 from tests.support.scripted_upstream import OK, answer_all, answering, applies, eventually, serving, unused_port
 from tests.support.websocket_peer import (
@@ -549,6 +550,32 @@ async def test_a_websocket_follows_answered_requests_on_their_connection(server)
     async with serving(script) as old, gateway(one(old), server) as gw, gw.client() as client:
         assert (await client.get("/")).body == b"ok"
         await (await upgrade(client)).expect(TEXT, b"hi")
+
+
+@applies(*OUR_EDGE)
+async def test_a_websocket_behind_an_answer_that_is_taken_slowly_stays_open(server):
+    """The connection was told to wait with writing; who is told to go on is the WebSocket that has taken it over."""
+
+    async def script(peer):
+        while received := await asked(peer):
+            if b"upgrade" in dict(fields_of(received)):
+                await peer.send(switching(received))
+                await go.wait()
+                await peer.send(b"\x81\x02hi")
+            else:
+                await peer.send(OK)
+
+    go = asyncio.Event()
+    async with serving(script) as old, gateway(one(old), server) as gw, gw.client() as client:
+        assert (await client.get("/")).body == b"ok"
+        state = gw.server.server_state
+        (edge,) = state.swept
+        edge.pause_writing()  # as a transport does where the answer is larger than what the client has taken of it
+        socket = await upgrade(client)
+        opened = state.loop.time()
+        await eventually(lambda: state.loop.time() > opened + 3 * SWEEP_SECONDS)
+        go.set()
+        await socket.expect(TEXT, b"hi")
 
 
 @applies(*ANY_SERVER)
