@@ -172,7 +172,9 @@ def _next_switch(
             target.percent if PERCENT in written else old.percent,
             target.enabled if ENABLED in written else old.enabled,
         )
-        return touched if touched == target else touched._replace(hold=old.hold)
+        if touched == target:
+            return touched
+        return _lowered(touched, target, fallback) if old.hold is Hold.RAISES else touched._replace(hold=old.hold)
     vanished = was_there and not now.flag
     return settled if vanished or old.hold is Hold.RAISES else kept
 
@@ -187,8 +189,13 @@ def _settle(old: FeatureFlags, target: _Switch, fallback: BasisPoints) -> _Switc
         if same or _rank(target.percent, target.enabled, fallback) == -1:
             return target
         return _Switch(old.percent, old.enabled, Hold.RAISES)
-    percent = old.percent if _share(target.percent, fallback) > _share(old.percent, fallback) else target.percent
-    enabled = old.enabled if old.enabled is False else target.enabled
+    return _lowered(_Switch(old.percent, old.enabled), target, fallback)
+
+
+def _lowered(force: _Switch, target: _Switch, fallback: BasisPoints) -> _Switch:
+    """The target where nothing of it would rise; else with what would rise held at what is in force."""
+    percent = force.percent if _share(target.percent, fallback) > _share(force.percent, fallback) else target.percent
+    enabled = force.enabled if force.enabled is False else target.enabled
     applied = _Switch(percent, enabled)
     return applied if applied == target else applied._replace(hold=Hold.RAISES)
 

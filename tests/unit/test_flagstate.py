@@ -390,6 +390,15 @@ def test_what_was_read_already_never_raises_anything(steps, fallback, connected)
     assert not _rises(before, store.take(before.seen, connected=connected), store.fallback)
 
 
+def test_a_write_to_one_field_ends_the_hold_of_another_that_raises_nothing():
+    store = Store(0)
+    store.take(FeatureReading(WRONG_TYPE, frozenset(), frozenset()), connected=False)
+    store.run_id = "other"
+    store.take(replace(MISSING, flag={b"percent": b"0", b"enabled": b"true"}), connected=False)
+    flags = store.take(replace(MISSING, flag={b"enabled": b"true"}))
+    assert (flags.percent, flags.enabled, flags.hold) == (None, True, Hold.NO)
+
+
 @given(WALKS, FALLBACKS, readings(), st.booleans())
 def test_reading_the_same_again_changes_nothing_and_tells_nothing(steps, fallback, reading, connected):
     store = _walk(steps, fallback)
