@@ -35,5 +35,6 @@ async def test_a_fault_costs_no_more_than_is_promised(rig, name, figure):
         account = await drill(rig, load, fault)
     figure("cost", account.line())
     assert account.broken == []
+    assert account.confirmed
     assert load.surplus == 0
     assert account.sent > 50
