@@ -9,8 +9,8 @@ record outlives a kill -9. A line of JSON on standard input changes how requests
     {"mode": "slow", "seconds": 0.3}     the same, later
     {"mode": "mute"}                     accepted, read, never answered
     {"mode": "garbage"}                  bytes that are no reply, of several kinds, by the request's id
-    {"mode": "surplus"}                  a right reply, with it the beginning of one that nobody asked for, and its end a
-                                         moment later
+    {"mode": "surplus"}                  a right reply, with it the beginning of one that nobody asked for, and the rest
+                                         of that a moment later
     {"mode": "reset"}, {"mode": "cut"}   half a reply, then a reset, or an end
     {"mode": "busy"}                     503
 """
