@@ -40,6 +40,7 @@ class FlagFollower:
         self.is_control = process.slot == "control"
         self._announce = False
         self._task: asyncio.Task[None] | None = None
+        self._snapshot = SnapshotFile(process.settings.snapshot_file)
         self.watcher = self._make_watcher()
         self.policies: Mapping[str, FeaturePolicy] = self._resolve()
 
@@ -51,7 +52,7 @@ class FlagFollower:
             url=settings.redis_url,
             namespace=settings.namespace,
             features=fallbacks(self._routes, self._environment),
-            snapshot=SnapshotFile(settings.snapshot_file),
+            snapshot=self._snapshot,
             saves_snapshot=self.is_control,
             creates_epoch=self.is_control,
             on_change=self._flags_changed,
@@ -125,7 +126,13 @@ class FlagFollower:
         if self.watcher is None:
             return StoreState(configured=False)
         watcher = self.watcher
-        return StoreState(configured=True, up=watcher.up, last_sync=watcher.last_sync, problem=watcher.problem)
+        return StoreState(
+            configured=True,
+            up=watcher.up,
+            last_sync=watcher.last_sync,
+            problem=watcher.problem,
+            snapshot=self._snapshot.problem,
+        )
 
     def feature_states(self) -> dict[str, FeatureState]:
         """What this process holds, for reports."""

@@ -27,7 +27,9 @@ class FeatureState(BaseModel):
 
 
 class StoreState(BaseModel):
-    """How a process stands with Redis. last_sync: unix time of the last complete reading."""
+    """How a process stands with Redis. last_sync: unix time of the last complete reading. snapshot: what is wrong with
+    the file of the last known flags, as the process that writes it found.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,6 +37,7 @@ class StoreState(BaseModel):
     up: bool = False
     last_sync: float | None = None
     problem: str | None = None
+    snapshot: str | None = None
 
 
 class UpstreamState(BaseModel):

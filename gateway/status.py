@@ -74,6 +74,7 @@ def _redis(control: ControlView, states: Mapping[str, WorkerState | None]) -> di
         "last_sync": own.last_sync,
         "problem": own.problem,
         "ever_read": control.flags.has_flags,
+        "snapshot": own.snapshot,
         "workers": workers,
     }
 

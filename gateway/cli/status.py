@@ -182,6 +182,11 @@ def _notes(content: dict[str, Any]) -> list[str]:
             f"[bold red]config:[/] {safe(content['config']['file'])} cannot be read: "
             f"{safe(content['config']['missing'])}; what ran before keeps running"
         )
+    if content["redis"]["snapshot"]:
+        notes.append(
+            f"[bold red]snapshot:[/] {safe(content['redis']['snapshot'])}; "
+            "a start while Redis is away would go by older flags, or none"
+        )
     if content["config"]["workers_behind"]:
         notes.append(f"[yellow]workers not yet on this config:[/] {', '.join(content['config']['workers_behind'])}")
     roll = content["roll"]

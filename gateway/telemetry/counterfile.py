@@ -103,6 +103,7 @@ class CounterFile:
         self._path = path
         self._positions: dict[str, int] = {}
         self._unseen: dict[str, memoryview[float]] = {}
+        self._told = False
         try:
             self._open(path)
         except DamagedFileError:
@@ -159,15 +160,16 @@ class CounterFile:
         while size < needed:
             size *= 2
         reserve(self._descriptor, size)
+        self._told = False
         self._map = mmap.mmap(self._descriptor, size)
         self._doubles = memoryview(self._map)[: size // 8 * 8].cast("d")
 
     def _tell(self, error: OSError) -> None:
-        log.error(
-            "no room for counters; new ones are counted in memory and missing from /metrics",
-            file=self._path.name,
-            problem=error.strerror,
-        )
+        """Once, until there is room again."""
+        if not self._told:
+            self._told = True
+            problem = error.strerror
+            log.error("no room for counters; new ones are missing from /metrics", file=self._path.name, problem=problem)
 
     def _set_used(self, used: int) -> None:
         self._used = used

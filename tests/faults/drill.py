@@ -25,6 +25,8 @@ class Account:
     repeated: int = 0
     heal_ms: list = field(default_factory=list)
     broken: list = field(default_factory=list)
+    confirmed: bool = True
+    """Whether a flag that was changed meanwhile was in force on every worker."""
 
     def line(self):
         failed = sum(self.failed.values())
@@ -102,7 +104,7 @@ async def drill(rig, load, fault):
         lambda: sum(outcome.answer.sent_at > spell.healed for outcome in load.outcomes[first:]) >= AFTERWARDS,
         what="requests afterwards",
     )
-    account = Account(fault.name, heal_ms=[heal_ms(spell)])
+    account = Account(fault.name, heal_ms=[heal_ms(spell)], confirmed=spell.kept.get("confirmed", True))
     outcomes = load.outcomes[first:]
     for outcome in outcomes:
         account.add(outcome, [(fault, spell)])

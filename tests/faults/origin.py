@@ -9,7 +9,8 @@ record outlives a kill -9. A line of JSON on standard input changes how requests
     {"mode": "slow", "seconds": 0.3}     the same, later
     {"mode": "mute"}                     accepted, read, never answered
     {"mode": "garbage"}                  bytes that are no reply, of several kinds, by the request's id
-    {"mode": "surplus"}                  a right reply, and in the same write one that nobody asked for
+    {"mode": "surplus"}                  a right reply, with it the beginning of one that nobody asked for, and the rest
+                                         of that a moment later
     {"mode": "reset"}, {"mode": "cut"}   half a reply, then a reset, or an end
     {"mode": "busy"}                     503
 """
@@ -111,7 +112,8 @@ class Connection(asyncio.Protocol):
         if mode in {"well", "slow"}:
             write(head + body)
         elif mode == "surplus":
-            write(head + body + SURPLUS)
+            write(head + body + SURPLUS[:20])
+            asyncio.get_running_loop().call_later(0.002, self.add, SURPLUS[20:])
         elif mode == "garbage":
             write(GARBAGE[sum(self.id.encode()) % len(GARBAGE)])
         elif mode == "busy":
@@ -124,6 +126,10 @@ class Connection(asyncio.Protocol):
                 self.transport.close()
         else:
             assert mode == "mute", mode
+
+    def add(self, rest):
+        if not self.transport.is_closing():
+            self.transport.write(rest)
 
     def reset(self):
         if not self.transport.is_closing():

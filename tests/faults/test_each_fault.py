@@ -12,7 +12,7 @@ from tests.faults.rig import Rig
 ONE_AT_A_TIME = [
     *("w0 killed", "w1 stalled", "w0 without descriptors", "control killed"),
     *("new killed", "new frozen", "new slow", "new half-open", "new answers garbage", "new answers twice"),
-    *("new resets mid-body", "new ends mid-body", "new answers 503", "legacy killed", "legacy resets mid-body"),
+    *("new resets mid-body", "new answers 503", "legacy killed", "legacy ends mid-body"),
     *("Redis killed", "Redis killed and empty", "Redis frozen", "Redis full", "Redis wiped"),
     *("disk full", "files may not grow", "clock jumps"),
 ]
@@ -30,10 +30,13 @@ async def test_a_fault_costs_no_more_than_is_promised(rig, name, figure):
     fault = BY_NAME[name]
     if not fault.possible(rig):
         pytest.skip("no file system of its own may be mounted here")
+    if name == "files may not grow" and rig.has_small_disk:
+        pytest.skip("a disk that is really full shows the same, and more")
     async with SteadyLoad(rig.gateway.port, rig.splits, seed=ONE_AT_A_TIME.index(name)) as load:
         await asyncio.sleep(0.15)  # the load before the fault
         account = await drill(rig, load, fault)
     figure("cost", account.line())
     assert account.broken == []
+    assert account.confirmed
     assert load.surplus == 0
     assert account.sent > 50

@@ -4,7 +4,7 @@ import pytest
 
 from tests.faults.schedule import run, table
 
-SECONDS = 8
+SECONDS = 6
 
 
 @pytest.mark.slow

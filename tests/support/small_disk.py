@@ -20,4 +20,4 @@ def on_small_disk(directory, size):
     """What to put before a command so that it finds the directory on a file system of so many bytes. Others see it as
     `/proc/PID/root/...`.
     """
-    return (*_UNSHARE, "sh", "-c", f'mount -t tmpfs -o size={size} tmpfs "$0" && exec "$@"', str(directory))
+    return (*_UNSHARE, "sh", "-c", f'mount -t tmpfs -o size={size},mode=700 tmpfs "$0" && exec "$@"', str(directory))

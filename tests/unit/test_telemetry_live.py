@@ -56,6 +56,12 @@ def test_requests_in_flight_are_added_up():
     assert found["gateway_requests_in_flight", ("feature", "auth"), ("side", "new")] == 5
 
 
+def test_tasks_are_shown_for_each_live_worker():
+    found = scraped(report(tasks=7), report("w1", tasks=9), report("w2", up=False, tasks=5))
+    shown = {key: value for key, value in found.items() if key[0] == "gateway_tasks"}
+    assert shown == {("gateway_tasks", ("slot", "w0")): 7, ("gateway_tasks", ("slot", "w1")): 9}
+
+
 def test_a_worker_that_is_down_counts_as_down_and_nothing_else_of_it_counts():
     dead = report(
         "w1", up=False, in_flight={("auth", "new"): 9}, flag_store_up=False, features={"old": HeldFlag(1, enabled=True)}

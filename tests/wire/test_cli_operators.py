@@ -154,3 +154,15 @@ def test_check_and_schema_need_no_gateway(gateway, tmp_path):
     assert f"{file}:1:10: version" in ran.stdout
     assert gateway.command("check", str(gateway.routes_file)).returncode == 0
     assert json.loads(gateway.command("schema").stdout)["type"] == "object"
+
+
+def test_a_snapshot_that_cannot_be_written_is_shown_until_it_can(launch, tmp_path):
+    taken = tmp_path / "gateway" / "state" / "flags.json"
+    taken.mkdir(parents=True)
+    gateway = launch(redis="embedded")
+    gateway.flag("auth", "percent", value="25")
+    said = until(lambda: (text := run(gateway, "status")) and "snapshot:" in text and text)
+    assert f"{taken} cannot be written: Is a directory; a start while Redis is away would go by older flags" in said
+    taken.rmdir()
+    until(lambda: "snapshot:" not in run(gateway, "status"))
+    assert json.loads(taken.read_text())["features"]["auth"]["percent"] == 2_500

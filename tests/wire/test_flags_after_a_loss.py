@@ -1,5 +1,6 @@
 """Redis has lost its data: what an operator changes right then is in force when the command says so."""
 
+import json
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,10 @@ def change_before_workers_look(gateway, valkey, percent):
         return reply.result().json()
 
 
+def reported(redis):
+    return [json.loads(report)["features"]["auth"] for report in redis.hgetall("gateway:workers").values()]
+
+
 def shares(gateway):
     return set(gateway.status()["features"]["auth"]["shares"].values())
 
@@ -47,5 +52,7 @@ def test_a_raise_right_after_a_loss_is_held_and_the_answer_says_so(launch, own_v
     held = [f"{slot} (it came with other data and is held)" for slot in ("w0", "w1")]
     assert answer["workers"]["missing"] == held
     assert shares(gateway) == {1_000}
+    with own_valkey.client() as redis:  # what other machines see of these workers
+        until(lambda: reported(redis) == [[False, 1_000, 0]] * 2, what="reports that claim no revision")
     assert gateway.flag("auth", "percent", value="60").json()["workers"]["missing"] == [], "said twice, it is meant"
     assert shares(gateway) == {6_000}

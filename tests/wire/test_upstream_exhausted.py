@@ -127,7 +127,7 @@ async def test_a_health_check_that_cannot_be_made_says_nothing(monkeypatch):
         descriptors = Descriptors(monkeypatch, 0)
         spec = Upstream(url=upstream.url, health=Health(path="/", interval_seconds=0.01, timeout_seconds=1))
         told, tasks = Checked(), Tasks()
-        start_checks(tasks, "new", spec, told)
+        start_checks(tasks, "new", spec, told, None)
         await eventually(lambda: descriptors.asked >= 3)
         assert told.told == []
         descriptors.left = 100
@@ -141,7 +141,7 @@ async def test_a_health_check_that_is_refused_says_so(monkeypatch):
     with unused_port() as port:
         health = Health(path="/", interval_seconds=0.01, timeout_seconds=1)
         told, tasks = Checked(), Tasks()
-        start_checks(tasks, "new", Upstream(url=f"http://127.0.0.1:{port}", health=health), told)
+        start_checks(tasks, "new", Upstream(url=f"http://127.0.0.1:{port}", health=health), told, None)
         await eventually(lambda: told.told)
         assert told.told[0] == (0, "The upstream does not accept connections.")
         await tasks.stop()

@@ -1,0 +1,35 @@
+"""Parts of the worker that need no process."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.settings import Process, Settings
+from gateway.worker import Worker
+
+
+@pytest.fixture
+def worker(tmp_path):
+    """One that was never started."""
+
+    def make(*, workers=2, run_dir: Path = tmp_path):
+        made = Worker.__new__(Worker)
+        made.settings = Settings(workers=workers)
+        made.process = Process(settings=made.settings, slot="w1", run_dir=run_dir)
+        return made
+
+    return make
+
+
+def test_several_workers_share_a_board(worker):
+    board = worker()._board()
+    board.add(3)
+    assert board.should_yield
+
+
+def test_a_worker_alone_has_none(worker):
+    assert worker(workers=1)._board() is None
+
+
+def test_a_worker_that_cannot_have_a_board_serves_without_one(worker, tmp_path):
+    assert worker(run_dir=tmp_path / "gone")._board() is None
