@@ -8,7 +8,7 @@ Rules:
 4.  An answer is one head and a body of exactly the length that the head declares; anything else raises to the app.
 5.  `connection: close` is said when the connection will be closed: by the client's wish, while draining, where the
     end of the body is the end of the connection, and where an error is answered before a body of which too much is to
-    come to be read for nothing; after 413 that is any of it.
+    come to be read for nothing; and where the app says so.
 """
 
 import asyncio
@@ -160,8 +160,7 @@ class Cycle:
             self._connection.write(hints(fields))
 
     def _start(self, status: int, fields: list[tuple[bytes, bytes]]) -> None:
-        much = status == 413 or (status >= 400 and self._connection.has_much_to_come)
-        unread = self.more_body and (self.expects_continue or much)
+        unread = self.more_body and (self.expects_continue or (status >= 400 and self._connection.has_much_to_come))
         keep_alive = self.keep_alive and not unread and not self._connection.must_close
         request = self._head
         head = ReplyHead(status, fields, method=request.method, minor=request.minor, keep_alive=keep_alive)

@@ -14,6 +14,9 @@ ALLOW = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 MAX_HOST = 255 + len(":65535")
 
 _is_method = re.compile(rb"[A-Z][A-Z0-9_-]{0,31}").fullmatch
+_is_written = re.compile(rb'[^?#<>"\\]*(?:\?[^#]*)?').fullmatch
+"""Of what RFC 3986 does not allow in a path, that which no browser sends plainly; the rest goes on as data."""
+
 _HOST = re.compile(rb"((?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?")
 _ABSOLUTE = re.compile(rb"https?://([^/?]*)", re.IGNORECASE)
 
@@ -64,8 +67,8 @@ def resolve_target(method: bytes, target: bytes, hosts: Sequence[bytes], *, mino
     host = hosts[0] if hosts else None
     if host is not None and not is_valid_host(host):
         raise bad_request("the Host is not one valid host")
-    if b"#" in target:
-        raise bad_request("the target holds a fragment")
+    if _is_written(target) is None:
+        raise bad_request("the target holds a fragment, or a character that must be escaped")
     if target[:1] == b"/":
         return target, host
     if target == b"*" and method == b"OPTIONS":

@@ -181,6 +181,14 @@ def answered_as(seen, body, has, lacks):
             yield f"served: the client saw {name!r}: {reply.values(name)}"
 
 
+def alone(seen):
+    """The connection on which the origin answered oddly carries no other request afterwards."""
+    for link in seen.links:
+        of_the_case = [request in seen.heard for request in link.requests]
+        if any(of_the_case[:-1]):
+            yield "a connection with an odd answer was used again"
+
+
 def either(*checks):
     """Any of several outcomes is right."""
 

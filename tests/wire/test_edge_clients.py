@@ -241,7 +241,7 @@ async def test_a_client_that_is_gone_before_it_could_take_its_answer_is_not_wait
     async def script(peer):
         await peer.request()
         await asyncio.wait_for(left.wait(), 5)
-        await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx")
+        await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n")
         await peer.closed()
         ended.set()
 

@@ -2,7 +2,7 @@
 
 from tests.support.wire_cases import MUST, SAFE, SHOULD, Case
 from tests.support.wire_rules import declined, either, served
-from tests.wire.cases.heads import REFUSED, get
+from tests.wire.cases.heads import NEXT, REFUSED, get
 from tests.wire.cases.heads_methods import answered_here
 
 
@@ -70,9 +70,15 @@ def targets():
             )
     for name, tail in {
         "backslash": b"\\y",
+        "backslash-dots": b"\\..\\y",
         "less": b"<",
         "greater": b">",
         "quote": b'"',
+        "fragment": b"#y",
+    }.items():
+        # RFC 9112, 3.2: an invalid target is 400 (SHOULD); no browser sends these plainly
+        yield Case(f"target-odd-{name}", "3986 2", SHOULD, get(target=b"{p}/x" + tail, then=NEXT), REFUSED)
+    for name, tail in {
         "caret": b"^",
         "grave": b"`",
         "brace": b"{",
@@ -84,9 +90,11 @@ def targets():
         "query-bracket": b"?a[]=1",
         "query-quote": b'?a="b"',
         "query-pipe": b"?a|b",
-        "query-brace": b"?{a}",
+        "query-angle": b"?a=<b>",
+        "query-backslash": b"?a=b\\c",
+        "query-brace": b"?{b}",
     }.items():
-        # not in RFC 3986's grammar; browsers send some of them: refused, or passed as they came, never repaired
+        # not in RFC 3986's grammar, but browsers send some of them: refused, or passed as they came, never repaired
         yield Case(
             f"target-odd-{name}",
             "3986 2",

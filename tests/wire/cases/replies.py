@@ -5,7 +5,7 @@ Whatever is odd about a reply, its connection is never used again: the runner's 
 
 from tests.support.wire_cases import MUST, SAFE, SHOULD, Case
 from tests.support.wire_origin import CLOSE, HOLD, Drip
-from tests.support.wire_rules import both, either, served
+from tests.support.wire_rules import alone, both, either, served
 
 GATEWAY = {"upstream_keys": ", first_byte_timeout_seconds: 1.5, idle_timeout_seconds: 1.5"}
 
@@ -24,12 +24,19 @@ def reply(fields=b"Content-Length: 2\r\n", body=b"ok", *, status=b"200 OK", vers
     return version + b" " + status + b"\r\n" + fields + b"\r\n" + body
 
 
+ODD = ("extra-", "with-body", "with-reply", "not-closed", "close-delimited")
+"""Parts of names of cases whose answer is passed on, and whose connection is not used again."""
+
+
 def case(name, rfc, level, raw, expect, *, sent=GET, then=(), **more):
+    if any(part in name for part in ODD) and not name.startswith("205"):
+        expect = both(expect, alone)
     return Case(f"reply-{name}", rfc, level, sent, expect, origin=((raw, *then),), **more)
 
 
 def bad(seen):
     """502 in a problem document, or nothing but the end of the connection; never a byte of what the origin meant."""
+    yield from alone(seen)
     statuses = [each.status for each in seen.finals]
     if statuses not in ([502], []):
         yield f"{statuses}, not 502"
@@ -43,6 +50,7 @@ def cut(status=200):
     """The head has gone out: the body ends by the end of the connection, and the client can tell."""
 
     def check(seen):
+        yield from alone(seen)
         if not seen.finals:
             return
         last = seen.finals[-1]
