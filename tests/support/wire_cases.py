@@ -21,7 +21,7 @@ from tests.support.wire_rules import universal
 MUST, SHOULD, SAFE = "MUST", "SHOULD", "SAFE"
 """SAFE: not said by a document in these words, but what keeps two parsers from disagreeing."""
 
-AT_ONCE = 48
+AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,8 @@ async def play(case, number, origin, stray, port):
         await end_of(conn, case, seen)
     seen.ended, seen.malformed = conn.ended, conn.malformed
     conn.transport.abort()
+    if any(reply.status == 101 for reply in seen.replies):
+        await origin.all_ended()
     if case.after:
         again = await Conn.to(port, address, ("GET",))
         await again.send(seen.fill(AFTER))
@@ -131,6 +133,13 @@ async def play(case, number, origin, stray, port):
     seen.links = origin.links
     seen.strays = [link for link in stray.links if address.encode() in link.raw]
     return seen
+
+
+_WAITS = {
+    client.INTERIM: lambda conn: any(reply.status < 200 for reply in conn.replies()[0]),
+    client.SOME: lambda conn: conn.data,
+    client.ENDED: lambda conn: conn.ended,
+}
 
 
 async def act(conn, step, seen, origin, finals):
@@ -144,10 +153,8 @@ async def act(conn, step, seen, origin, finals):
     elif step == client.ANSWER:
         finals += 1
         await conn.until(lambda: len(conn.finals()) >= finals)
-    elif step == client.INTERIM:
-        await conn.until(lambda: any(reply.status < 200 for reply in conn.replies()[0]))
-    elif step == client.SOME:
-        await conn.until(lambda: conn.data)
+    elif step in _WAITS:
+        await conn.until(lambda: _WAITS[step](conn), client.END_SECONDS if step == client.ENDED else client.PATIENCE)
     elif step == client.HEARD:
         async with asyncio.timeout(client.PATIENCE):
             await origin.arrived.wait()

@@ -7,11 +7,12 @@ import socket
 import struct
 from dataclasses import dataclass, field
 
-SHUT, ABORT, ANSWER, INTERIM, HEARD, SOME = "shut", "abort", "answer", "interim", "heard", "some"
+SHUT, ABORT, ANSWER, INTERIM, HEARD, SOME, ENDED = "shut", "abort", "answer", "interim", "heard", "some", "ended"
 """Close our sending side; reset the connection; wait for one more final reply; for an interim one; until the origin
-has a request's head; for any bytes."""
+has a request's head; for any bytes; for the connection's end, for `END_SECONDS` at most."""
 
 PATIENCE = 10.0
+END_SECONDS = 1.0
 
 
 @dataclass(frozen=True)

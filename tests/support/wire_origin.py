@@ -18,7 +18,7 @@ CLOSE, RESET, SHUT, HOLD, BODY, EARLY = "close", "reset", "shut", "hold", "body"
 """End the connection (FIN); with RST; only our direction; wait until the gateway ends it; take the request's body now;
 (first step) begin as soon as the head is there."""
 
-PATIENCE = 10.0
+SETTLE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -167,6 +167,15 @@ class Origin:
             link.writer.transport.abort()
         await asyncio.sleep(0)
 
+    async def all_ended(self):
+        """Waits a little for the gateway to end its connections, as it does when the client's WebSocket has ended: one
+        whose Close the script does not answer is not ended at once.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_SECONDS):
+                while not all(link.ended for link in self.links):  # noqa: ASYNC110 - a poll with a deadline
+                    await asyncio.sleep(0.005)
+
     async def _serve(self, reader, writer):
         link = Link(reader, writer)
         self.links.append(link)
@@ -179,6 +188,7 @@ class Origin:
             pass
         except Exception as error:  # noqa: BLE001 - shown as a fault of the case
             link.fault = f"the script failed: {error!r}"
+        link.ended = True
         writer.close()
         with contextlib.suppress(ConnectionError, asyncio.CancelledError):
             await writer.wait_closed()

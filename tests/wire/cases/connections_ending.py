@@ -204,11 +204,9 @@ def leaving():
         served(body=b"abc"),
         probe=False,
     )
+    yield Case("shut-slow-origin", "9112 9.6", SHOULD, (get(), SHUT), served(), probe=False, origin=((Think(0.1), OK),))
     yield Case(
-        "shut-slow-origin-300ms", "9112 9.6", SHOULD, (get(), SHUT), served(), probe=False, origin=((Think(0.3), OK),)
-    )
-    yield Case(
-        "shut-slow-origin-1500ms",
+        "shut-slower-origin",
         "9112 9.6",
         SHOULD,
         (get(), SHUT),

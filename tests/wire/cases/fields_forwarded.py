@@ -32,6 +32,8 @@ def forwarded():
         b"X-Forwarded-Ssl",
         b"X-Forwarded-Proto-Version",
         b"X-Real-IP",
+        b"X-Original-URL",
+        b"X-Rewrite-URL",
         b"X-Forwarded",
         b"Forwarded-For",
         b"X-Forwarded-Client-Cert",

@@ -8,7 +8,7 @@ from tests.support.wire_rules import both, declined, either, refused, served
 GATEWAY = {
     "keys": (
         "limits: {max_head_bytes: 4096, max_headers: 40, max_target_bytes: 1024, max_body_bytes: 1000, "
-        "head_timeout_seconds: 0.6, body_timeout_seconds: 0.6, keep_alive_seconds: 0.6}"
+        "head_timeout_seconds: 1.2, body_timeout_seconds: 1.2, min_body_bytes_per_second: 0, keep_alive_seconds: 1.2}"
     )
 }
 
@@ -177,7 +177,7 @@ def times():
         SHOULD,
         (
             b"GET {p}/x HTTP/1.1\r\nHost: {h}\r\n",
-            *[step for n in range(12) for step in (Pause(0.1), b"X-%d: a\r\n" % n)],
+            *[step for n in range(12) for step in (Pause(0.15), b"X-%d: a\r\n" % n)],
         ),
         slow,
     )
@@ -207,10 +207,10 @@ def times():
         "slow-body-in-time",
         "9110 15.5.9",
         SHOULD,
-        (post(b"Content-Length: 6\r\n"), *[step for _ in range(6) for step in (Pause(0.15), b"a")]),
+        (post(b"Content-Length: 6\r\n"), *[step for _ in range(6) for step in (Pause(0.25), b"a")]),
         served(body=b"aaaaaa", kept=True),
     )
-    yield Case("idle-after-answer", "9112 9.5", SHOULD, (get(), ANSWER, Pause(1.5)), idle_closed, probe=False)
+    yield Case("idle-after-answer", "9112 9.5", SHOULD, (get(), ANSWER), idle_closed, answers=2, probe=False)
     yield Case(
         "idle-used-in-time",
         "9112 9.3",

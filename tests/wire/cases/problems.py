@@ -5,7 +5,7 @@ from tests.support.wire_client import ANSWER, HEARD, Pause
 from tests.support.wire_origin import CLOSE, HOLD, Think
 from tests.support.wire_rules import PROBLEM, both, declined, either, refused, served
 
-GATEWAY = {"upstream_keys": ", first_byte_timeout_seconds: 0.4, total_timeout_seconds: 2"}
+GATEWAY = {"upstream_keys": ", first_byte_timeout_seconds: 1.5, total_timeout_seconds: 4"}
 EVIL = b"<script>alert(1)</script>"
 
 
@@ -47,7 +47,7 @@ def statuses():
     yield Case("502-closed", "9110 15.6.3", MUST, get(method=b"POST"), answered(502, kept=True), origin=((CLOSE,),))
     yield Case("502-nonsense", "9110 15.6.3", MUST, get(), answered(502, kept=True), origin=((b"evil\r\n\r\n", CLOSE),))
     yield Case("504-silence", "9110 15.6.5", MUST, get(), answered(504, kept=True), origin=((HOLD,),))
-    trickle = tuple(step for _ in range(10) for step in (Think(0.1), b"H"))
+    trickle = tuple(step for _ in range(20) for step in (Think(0.1), b"H"))
     yield Case("504-trickle", "9110 15.6.5", SHOULD, get(), either(answered(504), answered(502)), origin=(trickle,))
     for method in (b"CONNECT", b"TRACE"):
         raw = get(method=method, target=b"{h}:80" if method == b"CONNECT" else b"{p}/x")

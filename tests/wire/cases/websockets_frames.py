@@ -1,7 +1,7 @@
 """Frames, messages and closing, in both directions (RFC 6455, 5, 7 and 8)."""
 
 from tests.support.wire_cases import MUST, SAFE, SHOULD, Case
-from tests.support.wire_client import ABORT, ANSWER, SHUT, SOME, Drip, Pause
+from tests.support.wire_client import ABORT, ANSWER, ENDED, SHUT, SOME, Drip, Pause
 from tests.support.wire_origin import CLOSE, HOLD, RESET, UPGRADE
 from tests.support.wire_rules import both, either
 from tests.wire.cases.websockets import (
@@ -25,7 +25,7 @@ def talk(name, rfc, level, client_frames, expect, *, says=(), then=HOLD):
         f"talk-{name}",
         rfc,
         level,
-        (HANDSHAKE, ANSWER, *steps, Pause(0.15)),
+        (HANDSHAKE, ANSWER, *steps, ENDED),
         both(opened, unmasked, masked, expect),
         origin=((UPGRADE, *says, then),),
         probe=False,
@@ -129,7 +129,7 @@ def talking():
         "talk-frames-with-handshake",
         "6455 4.1",
         SAFE,
-        (HANDSHAKE + frame(1, b"early"), ANSWER, bye, Pause(0.15)),
+        (HANDSHAKE + frame(1, b"early"), ANSWER, bye, ENDED),
         either(both(opened, at_origin((1, b"early"))), not_opened(400)),
         origin=((UPGRADE, HOLD),),
         probe=False,
@@ -138,7 +138,7 @@ def talking():
         "talk-frames-with-101",
         "6455 4.2",
         MUST,
-        (HANDSHAKE, ANSWER, Pause(0.15)),
+        (HANDSHAKE, ANSWER, ENDED),
         both(opened, at_client((1, b"early"))),
         origin=((UPGRADE, back(1, b"early"), HOLD),),
         probe=False,
