@@ -47,6 +47,7 @@ class Exchange:
     trusted: bool
     client_ip: str
     request_id: bytes
+    http_version: str = "1.1"
 
     # match and decide
     target: Target | None = None

@@ -44,7 +44,12 @@ def _fields(exchange: Exchange, upstream: UpstreamPlan, fresh: int) -> headers.F
     if exchange.method in LIMITED and b"max-forwards" in exchange.named:
         fields = one_less(fields)
     fields += headers.forwarding_fields(
-        exchange.fields, peer=exchange.peer, scheme=exchange.scheme, host=exchange.host, trusted=exchange.trusted
+        exchange.fields,
+        peer=exchange.peer,
+        scheme=exchange.scheme,
+        host=exchange.host,
+        trusted=exchange.trusted,
+        version=exchange.http_version,
     )
     fields.append((b"x-request-id", exchange.request_id))
     given = exchange.named.get(b"traceparent")

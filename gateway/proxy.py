@@ -157,6 +157,7 @@ class Proxy:
             trusted=trusted,
             client_ip=headers.client_address(peer, fields, plan.trusted) if trusted else peer,
             request_id=trace.request_id(named.get(b"x-request-id"), self._random.getrandbits(128)),
+            http_version=scope.get("http_version", "1.1"),
         )
 
     def _check_load(self, exchange: Exchange) -> None:

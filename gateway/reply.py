@@ -56,6 +56,8 @@ def problem_reply(exchange: Exchange, error: GatewayError) -> tuple[headers.Fiel
     ]
     if error.status == 503:
         fields.append((b"retry-after", b"%d" % error.retry_after))
+    elif error.status == 413 and exchange.http_version.startswith("1"):  # nobody will take the rest
+        fields.append((b"connection", b"close"))
     if exchange.cors is not None:
         fields = cors.applied(exchange.cors, fields, exchange.named.get(b"origin"))
     return fields, b"" if exchange.method == b"HEAD" else document

@@ -8,7 +8,7 @@ Rules:
 4.  An answer is one head and a body of exactly the length that the head declares; anything else raises to the app.
 5.  `connection: close` is said when the connection will be closed: by the client's wish, while draining, where the
     end of the body is the end of the connection, and where an error is answered before a body of which too much is to
-    come to be read for nothing.
+    come to be read for nothing; and where the app says so.
 """
 
 import asyncio

@@ -10,7 +10,8 @@ Rules:
     bytes would be a reset, which destroys the answer on its way. Bounded in bytes and in time.
 4.  A broken answer never looks whole: it ends with a reset.
 5.  A client that has closed its sending side may be waiting for its answer, or be gone. It is served for
-    `half_closed_seconds`, and on while the kernel shows that it takes what it is sent.
+    `half_closed_seconds`, and to the end if by then it has been sent something: one that is gone answers that by a
+    reset.
 """
 
 import asyncio
@@ -231,12 +232,12 @@ class EdgeProtocol(Wire):
         elif self.phase is _BODY:
             self.transport.abort()
         elif self.phase is _AHEAD and self._scope["scheme"] == "http" and self._front.limits.half_closed_seconds:
+            self.wrote = False
             self._watch_half_closed()
             return True
         return False
 
     def _watch_half_closed(self) -> None:
-        self.wrote = False
         self._loop.call_later(self._front.limits.half_closed_seconds, self._check_half_closed)
 
     def _check_half_closed(self) -> None:

@@ -4,7 +4,7 @@ Everything that a hop may not forward is removed before anything is added, so no
 sends can pass for ours.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
@@ -55,7 +55,8 @@ _SET_BY_US = frozenset(
 _RESPONSE_DROPPED = HOP_BY_HOP | {b"content-length", b"x-request-id"}
 UNFRAMED = frozenset((204, 304))
 
-VIA = b"1.1 gateway"
+VIA = {"1.0": b"1.0 gateway", "1.1": b"1.1 gateway", "2": b"2 gateway"}
+"""Our own entry, by the version in which the request was received (RFC 9110 section 7.6.3)."""
 
 _NEVER_BY_CONNECTION = frozenset(
     (b"close", b"keep-alive", b"", b"host", b"authorization", b"cookie", b"content-length")
@@ -214,13 +215,22 @@ def client_origin(named: Mapping[bytes, bytes], *, scheme: str, host: bytes, tru
     return given.decode() if given in (b"http", b"https") else scheme, outer if outer and is_host(outer) else host
 
 
+def _is_scheme(value: bytes) -> bool:
+    return value.lower() in (b"http", b"https", b"ws", b"wss")
+
+
+def _each(value: bytes, is_valid: Callable[[bytes], bool]) -> bytes:
+    """A list as it stands where all that it lists is valid, else nothing: proxies pass on what clients make up."""
+    return value if value and all(is_valid(each.strip()) for each in value.split(b",")) else b""
+
+
 def forwarding_fields(
-    fields: Sequence[tuple[bytes, bytes]], *, peer: str, scheme: str, host: bytes, trusted: bool
+    fields: Sequence[tuple[bytes, bytes]], *, peer: str, scheme: str, host: bytes, trusted: bool, version: str = "1.1"
 ) -> Fields:
     """X-Forwarded-For/-Proto/-Host, Forwarded (RFC 7239) and Via for the request that goes on.
 
     What the client sent of them is continued when its address is a trusted proxy's, and replaced otherwise.
-    host: has passed `is_host`, so it needs no escapes between quotes.
+    host: has passed `is_host`, so it needs no escapes between quotes. version: of HTTP, in which the request came.
     """
     address = peer.encode("ascii", "replace")
     proto = scheme.encode("ascii")
@@ -230,15 +240,15 @@ def forwarding_fields(
     if trusted:
         before = joined(fields, b"x-forwarded-for")
         chain = before + b", " + address if before else address
-        proto = first(fields, b"x-forwarded-proto") or proto
-        host = first(fields, b"x-forwarded-host") or host
+        proto = _each(joined(fields, b"x-forwarded-proto"), _is_scheme) or proto
+        host = _each(joined(fields, b"x-forwarded-host"), is_host) or host
         elements = joined(fields, b"forwarded")
         element = elements + b", " + element if elements else element
-    via = joined(fields, b"via")
+    via, ours = joined(fields, b"via"), VIA.get(version, VIA["1.1"])
     return [
         (b"x-forwarded-for", chain),
         (b"x-forwarded-proto", proto),
         (b"x-forwarded-host", host),
         (b"forwarded", element),
-        (b"via", via + b", " + VIA if via else VIA),
+        (b"via", via + b", " + ours if via else ours),
     ]

@@ -9,8 +9,9 @@ Rules:
 4.  A complete reply that ends the connection also ends the upload; one that keeps it lets the upload go on.
 5.  An iterated body whose client waits for 100 (`expects_continue`) is held: until the upstream says 100, until it has
     answered, which ends the request unsent, or until `CONTINUE_SECONDS` are over, for not every upstream says it.
-6.  `aclose` gives the connection back only if request and reply are complete, the upstream keeps it alive and sent
-    nothing after the reply. In every other case the connection is cut. It decides this before it waits for anything.
+6.  `aclose` gives the connection back only if request and reply are complete, the reply not before the request (who
+    answers early may take the rest of the body for the next request), the upstream keeps it alive and sent nothing
+    after the reply. In every other case the connection is cut. It decides this before it waits for anything.
 7.  Three deadlines, read by the client's sweep: `total` for all; `read` while a body is held, while someone waits for
     the head (set when the request is sent, not moved by what trickles in) or for a piece of the body; `write` while
     the upstream does not take what is written, moved on as long as it takes some of it.
@@ -133,7 +134,7 @@ class Exchange:
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the reply
             self._fail(error)
         else:
-            self._sent = not self._connection.closed
+            self._sent = not (self._connection.closed or self._parser.complete)
             self._await_reply()
 
     def _await_reply(self) -> None:

@@ -132,6 +132,29 @@ def test_a_trusted_proxys_fields_are_continued():
     assert made[b"via"] == b"1.0 a, 1.1 b, 1.1 gateway"
 
 
+@pytest.mark.parametrize(("version", "ours"), [("1.0", b"1.0 gateway"), ("1.1", b"1.1 gateway"), ("2", b"2 gateway")])
+def test_via_says_in_which_version_the_request_came(version, ours):
+    made = headers.forwarding_fields([], peer="1.1.1.1", scheme="http", host=b"h", trusted=False, version=version)
+    assert dict(made)[b"via"] == ours
+
+
+@pytest.mark.parametrize(
+    ("given", "proto", "host"),
+    [
+        ((b"https", b"shop.example"), b"https", b"shop.example"),
+        ((b"https, http", b"shop.example, inner:80"), b"https, http", b"shop.example, inner:80"),
+        ((b"wss", b""), b"wss", b"h"),
+        ((b"javascript:", b"a/b"), b"http", b"h"),
+        ((b"https, gopher", b"shop.example, a b"), b"http", b"h"),
+        ((b"", b'"'), b"http", b"h"),
+    ],
+)
+def test_a_trusted_proxys_scheme_and_host_are_continued_where_they_are_one(given, proto, host):
+    fields = [(b"x-forwarded-proto", given[0]), (b"x-forwarded-host", given[1])]
+    made = dict(headers.forwarding_fields(fields, peer="10.0.0.1", scheme="http", host=b"h", trusted=True))
+    assert (made[b"x-forwarded-proto"], made[b"x-forwarded-host"]) == (proto, host)
+
+
 @pytest.mark.parametrize("host", [b"a", b"a.b:80", b"[::1]:80", b"127.0.0.1", b"a_b", b"", b"a%20b"])
 def test_hosts(host):
     assert headers.is_host(host)

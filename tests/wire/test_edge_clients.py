@@ -217,6 +217,48 @@ async def test_a_client_that_has_closed_its_side_and_takes_its_answer_is_there()
 
 
 @applies(*BOTH_LOOPS)
+async def test_a_client_that_has_closed_its_side_and_takes_its_answer_is_there_however_slow_that_is():
+    async def script(peer):
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n")
+        await asyncio.wait_for(more.wait(), 5)
+        await peer.send(b"x")
+
+    more = asyncio.Event()
+    top = "limits: {half_closed_seconds: 0.1}"
+    async with serving(script) as upstream, gateway(one(upstream, top=top)) as gw, gw.client() as client:
+        await client.send(head_of("GET", "/"))
+        client.writer.write_eof()
+        await client.head()
+        asyncio.get_running_loop().call_later(0.4, more.set)
+        assert await client.reader.readexactly(1) == b"x"
+        await gw.until_counted()
+        assert gw.requests == {("none", "fixed", "200"): 1}
+
+
+@applies(*BOTH_LOOPS)
+async def test_a_client_that_is_gone_before_it_could_take_its_answer_is_not_waited_for():
+    async def script(peer):
+        await peer.request()
+        await asyncio.wait_for(left.wait(), 5)
+        await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n")
+        await peer.closed()
+        ended.set()
+
+    left, ended = asyncio.Event(), asyncio.Event()
+    top = "limits: {half_closed_seconds: 0.1}"
+    async with serving(script) as upstream, gateway(one(upstream, top=top)) as gw:
+        async with gw.client() as client:
+            await client.send(head_of("GET", "/"))
+            await eventually(lambda: upstream.requests)
+        left.set()
+        async with asyncio.timeout(5):
+            await ended.wait()
+        await gw.until_counted()
+        assert gw.requests == {("none", "fixed", "499"): 1}
+
+
+@applies(*BOTH_LOOPS)
 async def test_a_client_that_is_gone_is_not_waited_for():
     async def script(peer):
         await peer.request()

@@ -260,11 +260,13 @@ async def test_an_early_reply_is_returned_while_the_upload_goes_on(kind):
         yield b"last"
 
     async def script(peer):
+        if peer.number:
+            await answer_all(peer)
+            return
         await peer.head()
         await peer.send(OK)
         peer.rest = await peer.reader.readuntil(b"0\r\n\r\n")
-        await peer.request()
-        await peer.send(OK)
+        assert await peer.closed() == b""
 
     async with serving(script) as upstream, connected(kind, upstream.url) as client:
         response = await client.send(request(b"POST", body=body()))
@@ -277,7 +279,7 @@ async def test_an_early_reply_is_returned_while_the_upload_goes_on(kind):
         assert b"last" in upstream.peers[0].rest
         await response.aclose()
         assert await fetch(client) == (200, b"ok")
-        assert len(upstream.peers) == 1, "reply and request were complete: the connection is used again"
+        assert len(upstream.peers) == 2, "who answers before the body has come may take it for the next request"
 
 
 @applies(*HTTP1)
