@@ -164,6 +164,8 @@ class EdgeProtocol(Wire):
                 self._take_body(rest)
             elif not cycle.expects_continue:
                 self.expect_body()
+            if self._half_closed and self.phase is _BODY:
+                self._fault(bad_request("the connection ended inside the body of a request"))
         else:
             self.phase = _AHEAD
             if rest:
@@ -230,7 +232,7 @@ class EdgeProtocol(Wire):
             self._refuse(bad_request("the connection ended inside the head of a request"), self._buffer)
         elif self.phase is _BODY:
             self.transport.abort()
-        elif self.phase is _AHEAD and self._scope["scheme"] == "http" and self._front.limits.half_closed_seconds:
+        elif self._owes_an_answer and self._scope["scheme"] == "http" and self._front.limits.half_closed_seconds:
             self._watch_half_closed()
             return True
         return False
@@ -239,8 +241,15 @@ class EdgeProtocol(Wire):
         self.wrote = False
         self._loop.call_later(self._front.limits.half_closed_seconds, self._check_half_closed)
 
+    @property
+    def _owes_an_answer(self) -> bool:
+        """A request is being answered: one that came whole, or whose body turned out to be none."""
+        cycle = self.cycle
+        answering = cycle is not None and not (cycle.response_complete or cycle.disconnected)
+        return self.phase is _AHEAD or (self.phase is _CLOSING and answering)
+
     def _check_half_closed(self) -> None:
-        if self.lost or self.phase is not _AHEAD:
+        if self.lost or not self._owes_an_answer:
             return
         if self.wrote and self.is_connected():
             self._watch_half_closed()
