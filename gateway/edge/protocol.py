@@ -300,6 +300,12 @@ class EdgeProtocol(Wire):
         return self._state.draining or self._closes_soon or self.phase is _CLOSING
 
     @property
+    def awaits_continue(self) -> bool:
+        """For the exchange: whether nothing of the body has come, and it may still."""
+        cycle = self.cycle
+        return cycle is not None and cycle.expects_continue and cycle.more_body and cycle.fault is None
+
+    @property
     def has_much_to_come(self) -> bool:
         """Whether the rest of a body is more than we would take for nothing, or may be."""
         return self._framing is not None and self._framing.remaining > DRAIN_BYTES

@@ -65,7 +65,7 @@ REQUESTS_TAKEN = {
     "newer minor version": Why("9110 2.5", "HTTP/1.2 to 1.9 are read as 1.1; what goes on says 1.1"),
     "a method of its own": Why("9110 9.1", "llhttp knows a list of methods; any token in capitals goes on here"),
     "space after a coding": Why("9110 5.5", "whitespace around a value is no part of it; what goes on is framed anew"),
-    "upgrade not served": Why("9110 7.8", "llhttp ends such a request at its head; here Upgrade is removed"),
+    "upgrade not served": Why("9110 7.8", "llhttp ends such a request at its head; here it is 501"),
 }  # fmt: skip
 
 REPLIES_REFUSED = {
@@ -75,7 +75,6 @@ REPLIES_REFUSED = {
     "no-colon": Why("9112 5", "a line without a colon"),
     "name-space": Why("9112 5.1", "space before the colon: a proxy must remove it or refuse"),
     "field-name": Why("9110 5.1", "a name that is no token"),
-    "long-name": Why("9110 5.4", "a name of more than 256 bytes"),
     "many-fields": Why("9110 5.4", "more than 200 fields"),
     "head-length": Why("9110 5.4", "a head of more than 64 KiB"),
     "obs-fold": Why("9112 5.2", "a folded line: 502, as the RFC lets a proxy do"),

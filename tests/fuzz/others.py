@@ -31,6 +31,13 @@ class H11Origin:
         self._connection = h11.Connection(h11.SERVER)
         self._request = None
         self._body = []
+        self._invited = None
+
+    def invites(self):
+        """Whether 100 is to be said now: once for each request that waits for it."""
+        waits = self._connection.they_are_waiting_for_100_continue and self._request is not self._invited
+        self._invited = self._request
+        return waits
 
     @property
     def between(self):
@@ -93,7 +100,8 @@ def h11_reply(data, *, to_head, eof):
     connection, found, body = h11.Connection(h11.CLIENT), Reading(), []
     connection.send(h11.Request(method="HEAD" if to_head else "GET", target="/", headers=[("host", "a")]))
     connection.send(h11.EndOfMessage())
-    connection.receive_data(data)
+    if data:
+        connection.receive_data(data)
     if eof:
         connection.receive_data(b"")
     try:

@@ -139,7 +139,9 @@ def _judge_broken(case, upstream, reply, data, *, aborted):
     answer = read_answer(data, method)
     _require(answer.state != "malformed", f"the client was told {data!r}")
     _require(not answer.surplus, f"more than an answer: {data!r}")
-    if answer.values(b"x-for") and _may_be_repeated(case, upstream, reply):
+    hints = [status for status in reply.interim if status == 103] if case.minor else []
+    _require(answer.interim == hints[: len(answer.interim)], f"{answer.interim} was told for {reply.interim}")
+    if answer.values(b"x-for") and _may_be_repeated(case, upstream):
         _judge_clean(case, case.broken, data)
         return
     is_refused = answer.status == 502 or (aborted and answer.state in {"partial", "open"})
@@ -166,12 +168,12 @@ def is_complete(reply, ending):
     return reply.state == "whole" or (reply.state == "open" and ending == "close")
 
 
-def _may_be_repeated(case, upstream, reply):
-    """Nothing of a final reply came on a connection from the pool, and the request may be made twice."""
+def _may_be_repeated(case, upstream):
+    """Nothing came on a connection from the pool, and the request may be made twice."""
     first = next(number for request, number in upstream.asked if request.target == b"/%d" % case.broken)
     reused = any(number == first and request.target != b"/%d" % case.broken for request, number in upstream.asked)
     method = case.methods[case.broken]
-    return reused and reply.state == "partial" and not reply.status and method in IDEMPOTENT and case.ending != "stay"
+    return reused and not case.data and method in IDEMPOTENT and case.ending != "stay"
 
 
 def _judge_relayed(reply, answer, *, aborted):
@@ -191,7 +193,11 @@ def _judge_relayed(reply, answer, *, aborted):
 def _goes_on(name, named):
     if name in named and name not in {b"authorization", b"cookie", b"host", b"content-length"}:
         return False
-    return name not in HOP_BY_HOP and not name.replace(b"_", b"-").replace(b".", b"-").startswith(b"x-gateway-")
+    return (
+        len(name) <= 256
+        and name not in HOP_BY_HOP
+        and not name.replace(b"_", b"-").replace(b".", b"-").startswith(b"x-gateway-")
+    )
 
 
 def _without_repeats(fields):

@@ -21,12 +21,13 @@ from tests.fuzz.strict_request import STATUS, Limits, read_requests
 LIMITS = Limits(HEAD_BYTES, MAX_FIELDS, TARGET_BYTES)
 OURS = {
     b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded", b"via", b"x-request-id",
-    b"traceparent", b"content-length", b"transfer-encoding", b"host",
+    b"traceparent", b"content-length", b"transfer-encoding", b"host", b"expect",
 }  # fmt: skip
-HOP_BY_HOP = {b"connection", b"keep-alive", b"te", b"trailer", b"upgrade", b"proxy-connection", b"expect"}
+HOP_BY_HOP = {b"connection", b"keep-alive", b"te", b"trailer", b"upgrade", b"proxy-connection"}
 
 
 MOMENT_SECONDS = 0.1
+INVITED = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Finding(AssertionError):  # noqa: N818 - what a fuzzer looks for
@@ -52,6 +53,8 @@ class Origin:
         for request, body in self.reader.feed(data):
             answer = self.answer(request.method, mark(request.method, request.target, body))
             asyncio.get_running_loop().call_soon(self.transport.deliver, answer)
+        if self.reader.invites():
+            asyncio.get_running_loop().call_soon(self.transport.deliver, INVITED)
 
     def answer(self, method, text):
         if not self._chunked:
@@ -125,8 +128,12 @@ def _lost_count(messages, found):
 
 
 def _has_left(messages, found):
-    """A client that has closed its sending side within a body is gone: an answer that has begun is cut."""
-    return len(found) == len(messages) - 1 and messages[-1].state == "partial" and messages[-1].head_is_whole
+    """A client that has closed its sending side within a body, or goes on with nonsense after an early answer has begun,
+    is cut although it has not taken all of that.
+    """
+    last = messages[-1]
+    ends = (last.state == "partial" and last.head_is_whole) or (last.state == "broken" and _early(last))
+    return len(found) == len(messages) - 1 and ends
 
 
 def judge(case, link, origins):
@@ -172,7 +179,8 @@ def _judge_answers(case, messages, answers):
 def _may_close(message):
     """Where the gateway may end the connection although the request would let it stay."""
     unasked = message.values(b"expect") != [] and message.length == 0
-    return unasked or (message.length or 0) > LIMITS.body_bytes
+    refused = message.asks_for_another_upgrade and message.length != 0
+    return unasked or refused or (message.length or 0) > LIMITS.body_bytes
 
 
 def _may_end_before(messages, place):
@@ -208,6 +216,8 @@ def _early(message):
         return set()
     if message.asks_for_websocket:
         return {400, 426}
+    if message.asks_for_another_upgrade:
+        return {501}
     return {413} if (message.length or 0) > LIMITS.body_bytes else set()
 
 

@@ -102,8 +102,6 @@ def _read_head(reply, lines, max_fields):
         each = _field.fullmatch(line)
         if each is None:
             reply.faults.append(_fault_of_field(line))
-        elif len(each[1]) > 256:
-            reply.faults.append("long-name")
         else:
             reply.fields.append((each[1].lower(), each[2]))
 

@@ -77,11 +77,17 @@ class Message:
         """RFC 9112 section 9.3; a request that speaks of WebSocket is the last on its connection."""
         options = self.options(b"connection")
         upgrades = any(b"websocket" in value.lower() for value in self.values(b"upgrade"))
-        return b"close" not in options and (self.minor > 0 or b"keep-alive" in options) and not upgrades
+        return b"close" not in options and (b"keep-alive" in options if not self.minor else not upgrades)
 
     @property
     def asks_for_websocket(self):
-        return b"websocket" in self.options(b"upgrade")
+        """HTTP/1.0 has no Upgrade (RFC 9110 section 7.8)."""
+        return self.minor > 0 and b"websocket" in self.options(b"upgrade")
+
+    @property
+    def asks_for_another_upgrade(self):
+        named = self.minor > 0 and b"upgrade" in self.options(b"connection") and self.values(b"upgrade") != []
+        return named and not self.asks_for_websocket
 
     @property
     def becomes_websocket(self):

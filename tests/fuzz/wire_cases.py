@@ -47,6 +47,8 @@ class WireOrigin(asyncio.Protocol):
             text = mark(request.method, request.target, body)
             head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(text)
             self._real.write(head if request.method == b"HEAD" else head + text)
+        if self.reader.invites():
+            self._real.write(request_cases.INVITED)
 
     def connection_lost(self, error):
         self.aborted = True
