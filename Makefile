@@ -24,6 +24,9 @@ faults: $(VENV)/.installed-dev  ## five minutes of random faults under load: mak
 soak: $(VENV)/.installed-dev  ## twenty minutes at half capacity: memory, sockets and tasks must stay flat
 	$(BIN)/python -m tests.faults.soak $(ARGS)
 
+fuzz: $(VENV)/.installed-dev  ## 1,000,000 mutated requests, 200,000 replies; make fuzz ARGS="--seed 2"
+	$(BIN)/python -m tests.fuzz --write $(ARGS)
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -36,6 +36,11 @@ class Edge(Protocol):
     listener: Listener | None
     lost: bool
 
+    @property
+    def awaits_continue(self) -> bool:
+        """Whether the client has sent nothing of its body: one that has said Expect need not wait for 100."""
+        ...
+
     def hint(self, fields: Fields) -> None:
         """Sends 103 Early Hints, where the answer has not begun and the client can read them."""
         ...
@@ -80,6 +85,8 @@ class ClientSide:
             raise client_left()
         version = self._scope.get("http_version", "1.1")
         self._body = RequestBody(self._exchange.named, version, self._receive, self._watch, limit=limit)
+        if self._body.expecting and self._edge is not None:
+            self._body.expecting = self._edge.awaits_continue
         await self._body.begin()
         return self._body
 

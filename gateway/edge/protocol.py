@@ -165,6 +165,8 @@ class EdgeProtocol(Wire):
                 self._take_body(rest)
             elif not cycle.expects_continue:
                 self.expect_body()
+            if self._half_closed and self.phase is _BODY:
+                self._fault(bad_request("the connection ended inside the body of a request"))
         else:
             self.phase = _AHEAD
             if rest:
@@ -231,7 +233,7 @@ class EdgeProtocol(Wire):
             self._refuse(bad_request("the connection ended inside the head of a request"), self._buffer)
         elif self.phase is _BODY:
             self.transport.abort()
-        elif self.phase is _AHEAD and self._scope["scheme"] == "http" and self._front.limits.half_closed_seconds:
+        elif self._owes_an_answer and self._scope["scheme"] == "http" and self._front.limits.half_closed_seconds:
             self.wrote = False
             self._watch_half_closed()
             return True
@@ -240,8 +242,15 @@ class EdgeProtocol(Wire):
     def _watch_half_closed(self) -> None:
         self._loop.call_later(self._front.limits.half_closed_seconds, self._check_half_closed)
 
+    @property
+    def _owes_an_answer(self) -> bool:
+        """A request is being answered: one that came whole, or whose body turned out to be none."""
+        cycle = self.cycle
+        answering = cycle is not None and not (cycle.response_complete or cycle.disconnected)
+        return self.phase is _AHEAD or (self.phase is _CLOSING and answering)
+
     def _check_half_closed(self) -> None:
-        if self.lost or self.phase is not _AHEAD:
+        if self.lost or not self._owes_an_answer:
             return
         if self.wrote and self.is_connected():
             self._watch_half_closed()
@@ -290,6 +299,12 @@ class EdgeProtocol(Wire):
     def must_close(self) -> bool:
         """Whether no request will be read after the one that is being answered."""
         return self._state.draining or self._closes_soon or self.phase is _CLOSING
+
+    @property
+    def awaits_continue(self) -> bool:
+        """For the exchange: whether nothing of the body has come, and it may still."""
+        cycle = self.cycle
+        return cycle is not None and cycle.expects_continue and cycle.more_body and cycle.fault is None
 
     @property
     def has_much_to_come(self) -> bool:

@@ -132,7 +132,7 @@ def check_beginning(text: bytes, limits: HeadLimits, *, checked: int = 0) -> Non
         parse_line(line, limits)
     elif len(line.partition(b" ")[2]) > limits.target_bytes + len(" HTTP/1.1\r"):
         raise too_long_target()
-    if len(text) > limits.head_bytes:
+    if len(text.removesuffix(b"\r")) > limits.head_bytes:  # which may begin the empty line, and that is not counted
         raise too_large_head()
 
 

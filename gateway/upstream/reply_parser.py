@@ -303,6 +303,8 @@ class ReplyParser:
             raise MalformedReplyError("The reply's chunk extensions or trailers are too large.")
         self._tail = (self._tail + data)[-5:]
         if fields.ended:
+            if fields.length is not None or fields.coding != b"chunked":
+                raise MalformedReplyError("A trailer of the reply speaks of framing.")
             self.surplus = self.surplus or not _ends_a_chunked_body(self._tail)
             self._end()
 

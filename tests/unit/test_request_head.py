@@ -35,6 +35,17 @@ def test_whatever_comes_is_read_or_refused(noise):
         assert text.count(b"\n") == text.count(b"\r\n") == len(head.fields) + 1
 
 
+def test_the_beginning_of_a_head_of_the_largest_size_is_never_refused():
+    """The empty line that ends it is not counted, nor is the half of it that has come."""
+    head = b"GET /a HTTP/1.1\r\nHost: test\r\nX-F: "
+    head += b"f" * (LIMITS.head_bytes - len(head) - 2) + b"\r\n"
+    parse_head(head, LIMITS)
+    for cut in range(len(head) - 3, len(head) + 2):
+        check_beginning((head + b"\r\n")[:cut], LIMITS)
+    with pytest.raises(ClientError):
+        check_beginning(head + b"x", LIMITS)
+
+
 @given(st.integers(0, 80))
 def test_the_beginning_of_what_is_valid_is_never_refused(cut):
     check_beginning(b"POST /a?b HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nX-A: b c\r\n\r"[:cut], LIMITS)

@@ -97,6 +97,12 @@ def test_trailers_do_not_become_fields():
     assert parse(CHUNKED + b"0\r\nauthorization: x\r\n\r\n").headers == []
 
 
+@pytest.mark.parametrize("trailer", [b"transfer-encoding: chunked", b"transfer-encoding: x", b"content-length: 1"])
+def test_a_trailer_that_speaks_of_framing_is_refused(trailer):
+    with pytest.raises(MalformedReplyError):
+        parse(CHUNKED + b"1\r\na\r\n0\r\n" + trailer + b"\r\n\r\n")
+
+
 @pytest.mark.parametrize("length", [b"", b"content-length: 5\r\n", b"transfer-encoding: chunked\r\n"])
 def test_a_reply_to_head_has_no_body_whatever_it_declares(length):
     parser = parse(b"HTTP/1.1 200 OK\r\n" + length + b"\r\n", head=True)

@@ -288,6 +288,42 @@ async def test_half_a_head_and_no_more_is_400(sent):
 
 
 @applies(*BOTH_LOOPS)
+@pytest.mark.parametrize("framing", ["content-length: 2", "transfer-encoding: chunked"])
+async def test_a_body_that_came_with_its_expect_is_not_held(framing):
+    """The client waits for nothing, so the upstream is not asked either, and its 100 is not waited for."""
+    body = b"hi" if "length" in framing else b"2\r\nhi\r\n0\r\n\r\n"
+    async with serving(answer_all) as upstream, gateway(one(upstream)) as gw, gw.client() as client:
+        await client.send(head_of("POST", "/", "expect: 100-continue", framing) + body)
+        assert (await client.reply()).status == 200
+        (request,) = upstream.requests
+        assert request.body == b"hi"
+        assert b"expect" not in {name.lower() for name, _ in request.fields}
+
+
+@applies(*BOTH_LOOPS)
+async def test_half_a_body_sent_ahead_and_no_more_is_not_waited_for():
+    """The body's time limit is not what ends it: the client can send no more, and gets both of its answers."""
+
+    async def script(peer):
+        await peer.request()
+        await asyncio.wait_for(ended.wait(), 5)
+        await peer.send(OK)
+        await peer.closed()
+
+    ended, top = asyncio.Event(), "limits: {half_closed_seconds: 5, body_timeout_seconds: 60}"
+    async with serving(script) as upstream, gateway(one(upstream, top=top)) as gw, gw.client() as client:
+        await client.send(head_of("GET", "/first") + head_of("POST", "/second", "content-length: 9") + b"half")
+        client.writer.write_eof()
+        await eventually(lambda: any(edge._half_closed for edge in gw.server.server_state.swept))
+        ended.set()
+        async with asyncio.timeout(10):
+            assert (await client.reply()).status == 200
+            assert (await client.reply()).status == 400
+            assert await client.closed() == b""
+        assert [request.line for request in upstream.requests] == [b"GET /first HTTP/1.1"]
+
+
+@applies(*BOTH_LOOPS)
 async def test_half_a_body_and_no_more_reaches_no_origin_as_a_whole():
     async with serving(answer_all) as upstream, gateway(one(upstream)) as gw, gw.client() as client:
         await client.send(head_of("POST", "/", "content-length: 9") + b"half")
