@@ -173,22 +173,32 @@ def _ratio(traffic: dict[str, Any]) -> str:
 
 
 def _notes(content: dict[str, Any]) -> list[str]:
-    notes = [f"[bold red]refused:[/] {safe(fault)}" for fault in content["config"]["faults"]]
-    notes += [f"[yellow]warning:[/] {safe(fault)}" for fault in content["config"]["warnings"]]
-    if content["config"]["problem"]:
-        notes.append(f"[bold red]config:[/] {safe(content['config']['problem'])}")
-    if content["config"]["missing"]:
-        notes.append(
-            f"[bold red]config:[/] {safe(content['config']['file'])} cannot be read: "
-            f"{safe(content['config']['missing'])}; what ran before keeps running"
-        )
+    notes = [*_config_notes(content["config"]), *_worker_notes(content), *_feature_notes(content)]
     if content["redis"]["snapshot"]:
         notes.append(
             f"[bold red]snapshot:[/] {safe(content['redis']['snapshot'])}; "
             "a start while Redis is away would go by older flags, or none"
         )
-    if content["config"]["workers_behind"]:
-        notes.append(f"[yellow]workers not yet on this config:[/] {', '.join(content['config']['workers_behind'])}")
+    return ["", *notes] if notes else []
+
+
+def _config_notes(config: dict[str, Any]) -> list[str]:
+    notes = [f"[bold red]refused:[/] {safe(fault)}" for fault in config["faults"]]
+    notes += [f"[yellow]warning:[/] {safe(fault)}" for fault in config["warnings"]]
+    if config["problem"]:
+        notes.append(f"[bold red]config:[/] {safe(config['problem'])}")
+    if config["missing"]:
+        notes.append(
+            f"[bold red]config:[/] {safe(config['file'])} cannot be read: "
+            f"{safe(config['missing'])}; what ran before keeps running"
+        )
+    if config["workers_behind"]:
+        notes.append(f"[yellow]workers not yet on this config:[/] {', '.join(config['workers_behind'])}")
+    return notes
+
+
+def _worker_notes(content: dict[str, Any]) -> list[str]:
+    notes = []
     roll = content["roll"]
     if roll is not None and roll["state"] == "rolling":
         notes.append(f"[yellow]workers are being replaced:[/] {len(roll['done'])} of {roll['total']}")
@@ -197,11 +207,16 @@ def _notes(content: dict[str, Any]) -> list[str]:
             notes.append(f"[bold red]worker {slot}:[/] {worker['state']}{_last_end(worker['deaths'])}")
         elif worker["deaths"] is not None and content["time"] - worker["deaths"]["at"] < content["window_seconds"]:
             notes.append(f"[yellow]worker {slot}:[/] was replaced{_last_end(worker['deaths'])}")
+    return notes
+
+
+def _feature_notes(content: dict[str, Any]) -> list[str]:
+    notes = []
     for name, feature in content["features"].items():
         notes += [f"[yellow]{name}:[/] {safe(note)}" for note in notes_of(feature)]
         if feature["workers_differ"]:
             notes.append(f"[yellow]{name}:[/] workers differ: {feature['shares']}")
-    return ["", *notes] if notes else []
+    return notes
 
 
 def _ago(at: str, now: float) -> str:

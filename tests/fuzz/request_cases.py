@@ -128,8 +128,8 @@ def _lost_count(messages, found):
 
 
 def _has_left(messages, found):
-    """A client that has closed its sending side within a body, or goes on with nonsense after an early answer has begun,
-    is cut although it has not taken all of that.
+    """A client that has closed its sending side within a body, or goes on with nonsense after an early answer has
+    begun, is cut although it has not taken all of that.
     """
     last = messages[-1]
     ends = (last.state == "partial" and last.head_is_whole) or (last.state == "broken" and _early(last))
