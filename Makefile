@@ -1,4 +1,4 @@
-# make run | make test | make install | make lint | make faults | make soak | make lock | make clean
+# make run | make test | make install | make lint | make faults | make soak | make fuzz | make lock | make clean
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -7,7 +7,7 @@ JOBS   ?= 3
 ALONE  := tests/rollout tests/faults
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 
-.PHONY: run test install lint faults soak lock clean
+.PHONY: run test install lint faults soak fuzz lock clean
 
 run: install  ## everything on embedded defaults; make run ARGS="--port 8080"
 	@exec $(BIN)/python -m stack $(ARGS)
