@@ -12,6 +12,7 @@ from gateway.cli.flag import notes_of, state_of
 from gateway.cli.options import Admin, AsJson
 
 ENOUGH_SAMPLES = 100
+SOON_DAYS = 14
 SLOWER_THAN = 1.10
 """The migration's rule: new's response time within 10 % of old's."""
 
@@ -53,7 +54,33 @@ def _print_gateway(content: dict[str, Any]) -> None:
             "upstream" if name == next(iter(content["upstreams"])) else "",
             f"{name}: {safe(', '.join(upstream['targets']))} ({counts}){_troubles(upstream)}",
         )
+    for file, workers in content["certificates"].items():
+        first = file == next(iter(content["certificates"]))
+        table.add_row("tls" if first else "", f"{safe(file)}: {_certificate(workers, content['time'])}")
     console.print(table)
+
+
+def _certificate(workers: dict[str, Any], now: float) -> str:
+    """What the worker holds that holds the oldest; and what is wrong, where anything is."""
+    held = [worker for worker in workers.values() if worker["not_after"] is not None]
+    shown = "[bold red]NOTHING IN FORCE[/]"
+    if held:
+        oldest = min(held, key=lambda worker: worker["not_after"])
+        shown = f"{safe(', '.join(oldest['names']))}, {_expiry(oldest['not_after'], now)}"
+    problems: dict[str, list[str]] = {}
+    for slot, worker in workers.items():
+        if worker["problem"] is not None:
+            problems.setdefault(worker["problem"], []).append(slot)
+    told = [f"; [bold red]REFUSED[/] in {', '.join(slots)}: {safe(text)}" for text, slots in problems.items()]
+    return shown + "".join(told)
+
+
+def _expiry(not_after: float, now: float) -> str:
+    if now > not_after:
+        return f"[bold red]EXPIRED[/] {_when(not_after)}"
+    days = (not_after - now) / 86_400
+    text = f"expires {_when(not_after)}, in {days:.0f} d"
+    return f"[bold red]{text}[/]" if days < SOON_DAYS else text
 
 
 def _troubles(upstream: dict[str, Any]) -> str:

@@ -59,6 +59,11 @@ Many = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(_number)]
 PositiveCount = Annotated[int, Field(ge=1, le=65_535), BeforeValidator(_number)]
 
 
+def _version(value: object) -> object:
+    """Whether in quotes or not: `1.2` is a name, however much it looks like a number."""
+    return str(value) if isinstance(value, Decimal) else value
+
+
 def _one_of(*keys: str) -> ConfigDict:
     """For editors; `lint` says the same with the line."""
     return ConfigDict(json_schema_extra={"oneOf": [{"required": [key]} for key in keys]})
@@ -351,6 +356,31 @@ class Limits(Model):
     )
 
 
+class CertificateFiles(Model):
+    """One certificate for clients, as PEM. Read by each worker, and again when a file changes."""
+
+    certificate: str = Field(min_length=1, description="The file of the chain: the server's own certificate first.")
+    key: str | None = Field(
+        None, min_length=1, description="The file of its private key; that of the certificate by default."
+    )
+
+    @property
+    def files(self) -> tuple[str, str]:
+        """Of the chain and of the key, which may be the same."""
+        return self.certificate, self.key if self.key is not None else self.certificate
+
+
+class Tls(Model):
+    """What is spoken on the addresses of `gateway serve --listen https://...`."""
+
+    certificates: tuple[CertificateFiles, ...] = Field(
+        min_length=1, description="The first that is for the name a client asks for is shown, else the first of all."
+    )
+    minimum_version: Annotated[Literal["1.2", "1.3"], BeforeValidator(_version)] = Field(
+        "1.2", description="Clients that speak only older ones are refused."
+    )
+
+
 class Cold(StrEnum):
     LEGACY = "legacy"
     CONFIGURED = "configured"
@@ -375,6 +405,10 @@ class RoutesFile(Model):
     cold: Cold = Field(Cold.LEGACY, description="Where features go when Redis is configured but was never read.")
     encoded_slash: EncodedSlash = Field(EncodedSlash.REFUSE, description="What %2F in a path means to matching.")
     trusted_proxies: tuple[str, ...] = Field((), description="Networks whose X-Forwarded-* headers are believed.")
+    proxy_protocol: tuple[str, ...] = Field(
+        (), description="Networks of balancers that begin each connection with a PROXY header."
+    )
+    tls: Tls | None = Field(None, description="Certificates for clients; none by default.")
     drain_delay_seconds: Pause = Field(5.0, description="Between readiness 503 and no new connections.")
     drain_timeout_seconds: Pause = Field(30.0, description="For running requests to finish.")
     websocket: WebSocket = Field(WebSocket(), description="What WebSockets may do.")

@@ -31,10 +31,6 @@ class Certificate:
     not_before: float
     not_after: float
 
-    def covers(self, name: str) -> bool:
-        """Whether it is for a name, by RFC 6125's rules for wildcards: the whole leftmost label alone."""
-        return name in self.names or f"*.{name.partition('.')[2]}" in self.names
-
 
 def first_certificate(pem: bytes) -> bytes:
     """The DER of the first certificate in a PEM file: the server's own. Raises ValueError."""

@@ -86,14 +86,3 @@ PEM = trustme.CA().issue_cert("a.example").cert_chain_pems[0].bytes().decode()
 def test_what_is_no_certificate(pem, told):
     with pytest.raises(ValueError, match=told):
         read_certificate(first_certificate(pem))
-
-
-@pytest.mark.parametrize(
-    ("name", "covered"),
-    [
-        ("www.example", True), ("a.shop.example", True), ("shop.example", False), ("a.b.shop.example", False),
-        ("example", False), ("", False), ("*.shop.example", True),
-    ],
-)  # fmt: skip
-def test_what_a_certificate_is_for(name, covered):
-    assert Certificate(("*.shop.example", "www.example"), 0, 1).covers(name) is covered
