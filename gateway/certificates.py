@@ -11,6 +11,7 @@ Each worker holds its own; private keys are written nowhere.
 """
 
 import ssl
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -168,6 +169,18 @@ def _state(entry: _Entry) -> CertificateState:
         not_after=found.not_after if found is not None else None,
         problem=entry.problem,
     )
+
+
+def without_bad_names(hook: Callable[["sys.UnraisableHookArgs"], object]) -> Callable[["sys.UnraisableHookArgs"], None]:
+    """For `sys.unraisablehook`: where a client asks for a name that is not ASCII, Python fails the handshake, which is
+    counted, and tells of a fault that nobody made.
+    """
+
+    def tell(unraisable: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(unraisable.exc_value, UnicodeDecodeError) or not isinstance(unraisable.object, bytes):
+            hook(unraisable)
+
+    return tell
 
 
 def _chooser(loaded: list[Loaded]) -> Callable[[ssl.SSLObject, str | None, ssl.SSLContext], None]:

@@ -18,7 +18,7 @@ import uvloop
 
 from gateway import __version__
 from gateway.accept import ConnectionBoard
-from gateway.certificates import Certificates
+from gateway.certificates import Certificates, without_bad_names
 from gateway.config.schema import Upstream
 from gateway.edge.server import EdgeServer, edge_config
 from gateway.flags.registry import HeldFlag, WorkerRegistry
@@ -327,7 +327,7 @@ class Worker:
         delay = 0.0 if self.lifeline.hurry else routes.drain_delay_seconds
         if self.lifeline.accepts_no_more:
             self.server.stop_accepting()
-            listener.close()
+            _close(listeners)
         log.info("draining", delay_seconds=delay, timeout_seconds=routes.drain_timeout_seconds)
         self.server.announce_drain()
         await self.lifeline.sleep(delay)
@@ -356,6 +356,7 @@ def main() -> None:
     logs.configure(process="worker", slot=process.slot)
     counterfile.use_slot_files()
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    sys.unraisablehook = without_bad_names(sys.unraisablehook)
     try:
         worker = Worker(process)
     except (OSError, ValueError) as error:

@@ -61,18 +61,24 @@ def _print_gateway(content: dict[str, Any]) -> None:
 
 
 def _certificate(workers: dict[str, Any], now: float) -> str:
-    """What the worker holds that holds the oldest; and what is wrong, where anything is."""
+    """What the worker holds that holds the oldest."""
     held = [worker for worker in workers.values() if worker["not_after"] is not None]
     shown = "[bold red]NOTHING IN FORCE[/]"
     if held:
         oldest = min(held, key=lambda worker: worker["not_after"])
         shown = f"{safe(', '.join(oldest['names']))}, {_expiry(oldest['not_after'], now)}"
-    problems: dict[str, list[str]] = {}
-    for slot, worker in workers.items():
-        if worker["problem"] is not None:
-            problems.setdefault(worker["problem"], []).append(slot)
-    told = [f"; [bold red]REFUSED[/] in {', '.join(slots)}: {safe(text)}" for text, slots in problems.items()]
-    return shown + "".join(told)
+    refused = any(worker["problem"] is not None for worker in workers.values())
+    return f"{shown}; [bold red]REFUSED[/]" if refused else shown
+
+
+def _certificate_notes(content: dict[str, Any]) -> list[str]:
+    """Why a pair of files is not in force as it is now, and where."""
+    notes = []
+    for file, workers in content["certificates"].items():
+        for problem in dict.fromkeys(worker["problem"] for worker in workers.values() if worker["problem"]):
+            slots = [slot for slot, worker in workers.items() if worker["problem"] == problem]
+            notes.append(f"[bold red]certificate {safe(file)}:[/] {safe(problem)} (in {', '.join(slots)})")
+    return notes
 
 
 def _expiry(not_after: float, now: float) -> str:
@@ -206,6 +212,7 @@ def _notes(content: dict[str, Any]) -> list[str]:
             f"[bold red]snapshot:[/] {safe(content['redis']['snapshot'])}; "
             "a start while Redis is away would go by older flags, or none"
         )
+    notes += _certificate_notes(content)
     return ["", *notes] if notes else []
 
 

@@ -85,6 +85,7 @@ class EdgeServer(uvicorn.Server):
         """Those who are connected are served on."""
         for acceptor in self.acceptors:
             acceptor.close()
+        self._closed = []  # nor later, when there is a certificate
 
     async def drain(self, timeout_seconds: float) -> int:
         """Stops accepting, closes idle connections, waits for running requests. Returns how many were cut."""

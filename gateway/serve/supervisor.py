@@ -334,8 +334,7 @@ class Supervisor:
         if self._roll is not None:
             self._roll.stop()
         log.info("stopping", signal=signal.Signals(first).name, within_seconds=limit)
-        for listener in clients:
-            listener.close()
+        _close(clients)
         if "control" in self.children:
             self.children["control"].signal(signal.SIGUSR1)
         for child in (child for child in workers if child is not relieved):
@@ -379,3 +378,8 @@ def _shown(settings: Settings, listeners: list[socket.socket]) -> Iterator[str]:
     """With the ports that were really bound."""
     for asked, listener in zip(settings.addresses, listeners, strict=True):
         yield f"{'https' if asked.tls else 'http'}://{address(listener)}"
+
+
+def _close(listeners: list[socket.socket]) -> None:
+    for listener in listeners:
+        listener.close()
