@@ -81,7 +81,7 @@ def _refuse_password() -> str:
 
 
 def _in_words(error: ssl.SSLError) -> CertificateError:
-    unknown = ("key", "holds no private key that OpenSSL can read; write it as PEM, decrypted")
+    unknown = ("key", "holds no private key that fits the certificate; write its own, as PEM and decrypted")
     return CertificateError(*_WORDS.get(error.reason or "", unknown))
 
 
