@@ -11,7 +11,7 @@ from gateway.config.draft import Draft
 from gateway.config.faults import Loc
 from gateway.config.load import Inspection
 from gateway.config.report import Report
-from gateway.config.schema import CertificateFiles, Tls
+from gateway.config.schema import CertificateFiles, Tls, TlsVersion
 from gateway.reload import os_error_in_words
 from gateway.rules.x509 import Certificate, first_certificate, read_certificate
 
@@ -19,19 +19,16 @@ SOON_SECONDS = 14 * 86_400.0
 """`gateway check` warns of a certificate that expires sooner."""
 
 _WORDS = {
-    "KEY_VALUES_MISMATCH": (
-        "key",
-        "is not the key of the certificate; write the one that the certificate was made for",
-    ),
-    "KEY_TYPE_MISMATCH": ("key", "is not the key of the certificate; write the one that the certificate was made for"),
-    "EE_KEY_TOO_SMALL": ("certificate", "has a key that is too short; use ECDSA, or RSA of 2048 bits or more"),
-    "CA_MD_TOO_WEAK": ("certificate", "is signed with a hash that is too weak; have it issued anew"),
-    "EE_MD_TOO_WEAK": ("certificate", "is signed with a hash that is too weak; have it issued anew"),
+    "KEY_VALUES_MISMATCH": ("key_file", "is not the key of the certificate; write the one that it was made for"),
+    "KEY_TYPE_MISMATCH": ("key_file", "is not the key of the certificate; write the one that it was made for"),
+    "EE_KEY_TOO_SMALL": ("certificate_file", "has a key that is too short; use ECDSA, or RSA of 2048 bits or more"),
+    "CA_MD_TOO_WEAK": ("certificate_file", "is signed with a hash that is too weak; have it issued anew"),
+    "EE_MD_TOO_WEAK": ("certificate_file", "is signed with a hash that is too weak; have it issued anew"),
 }
 
 
 class CertificateError(ValueError):
-    """Files that cannot be used: what is wrong; what would be right. key: of routes.yaml, `certificate` or `key`."""
+    """Files that cannot be used: what is wrong; what would be right. key: which one, as routes.yaml calls it."""
 
     def __init__(self, key: str, message: str) -> None:
         super().__init__(message)
@@ -47,23 +44,25 @@ class Loaded:
     digest: bytes
 
 
-def load_pair(files: CertificateFiles, base: Path, minimum_version: str = "1.2") -> Loaded:
+def load_pair(files: CertificateFiles, base: Path, minimum_version: TlsVersion = TlsVersion.V1_2) -> Loaded:
     """base: what relative paths begin at, the directory of routes.yaml. Raises CertificateError."""
     chain, key = (base / name for name in files.files)
-    read = _read("certificate", chain), _read("key", key)
+    read = _read("certificate_file", chain), _read("key_file", key)
     try:
         certificate = read_certificate(first_certificate(read[0]))
     except ValueError as error:
-        raise CertificateError("certificate", str(error)) from None
+        raise CertificateError("certificate_file", str(error)) from None
     context = _context(minimum_version)
     try:
         context.load_cert_chain(chain, key, password=_refuse_password)
     except ssl.SSLError as error:
         raise _in_words(error) from None
     except OSError as error:
-        raise CertificateError("key", f"cannot be read: {os_error_in_words(error)}; write the path of a file") from None
-    if (_read("certificate", chain), _read("key", key)) != read:
-        raise CertificateError("certificate", "is being written; it is tried again")
+        raise CertificateError(
+            "key_file", f"cannot be read: {os_error_in_words(error)}; write the path of a file"
+        ) from None
+    if (_read("certificate_file", chain), _read("key_file", key)) != read:
+        raise CertificateError("certificate_file", "is being written; it is tried again")
     return Loaded(certificate, context, hashlib.sha256(b"".join(read)).digest())
 
 
@@ -77,15 +76,15 @@ def _read(key: str, path: Path) -> bytes:
 
 def _refuse_password() -> str:
     """OpenSSL would ask at the terminal."""
-    raise CertificateError("key", "is encrypted, and nobody can be asked for its password; store it decrypted")
+    raise CertificateError("key_file", "is encrypted, and nobody can be asked for its password; store it decrypted")
 
 
 def _in_words(error: ssl.SSLError) -> CertificateError:
-    unknown = ("key", "holds no private key that fits the certificate; write its own, as PEM and decrypted")
+    unknown = ("key_file", "holds no private key that fits the certificate; write its own, as PEM and decrypted")
     return CertificateError(*_WORDS.get(error.reason or "", unknown))
 
 
-def _context(minimum_version: str) -> ssl.SSLContext:
+def _context(minimum_version: TlsVersion) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.minimum_version = tls_version(minimum_version)
@@ -93,8 +92,8 @@ def _context(minimum_version: str) -> ssl.SSLContext:
     return context
 
 
-def tls_version(name: str) -> ssl.TLSVersion:
-    return ssl.TLSVersion.TLSv1_3 if name == "1.3" else ssl.TLSVersion.TLSv1_2
+def tls_version(version: TlsVersion) -> ssl.TLSVersion:
+    return ssl.TLSVersion.TLSv1_3 if version is TlsVersion.V1_3 else ssl.TLSVersion.TLSv1_2
 
 
 def out_of_date(certificate: Certificate, now: float) -> str | None:
@@ -134,16 +133,16 @@ def _inspect_pair(files: CertificateFiles, base: Path, now: float | None, loc: L
     try:
         certificate = load_pair(files, base).certificate
     except CertificateError as error:
-        key = error.key if files.key is not None else "certificate"
+        key = error.key if files.key_file is not None else "certificate_file"
         problem, _, remedy = str(error).partition("; ")
         report.fault((*loc, key), problem, remedy)
         return
     wrong = out_of_date(certificate, now) if now is not None else None
     if wrong is not None:
         problem, _, remedy = wrong.partition("; ")
-        report.fault((*loc, "certificate"), problem, remedy)
+        report.fault((*loc, "certificate_file"), problem, remedy)
     elif now is not None and now > certificate.not_after - SOON_SECONDS:
-        report.warn((*loc, "certificate"), f"expires at {shown_time(certificate.not_after)}", "renew it")
+        report.warn((*loc, "certificate_file"), f"expires at {shown_time(certificate.not_after)}", "renew it")
 
 
 def unusable(tls: Tls | None, base: Path) -> list[str]:
@@ -155,5 +154,5 @@ def unusable(tls: Tls | None, base: Path) -> list[str]:
         try:
             load_pair(files, base)
         except CertificateError as error:
-            problems.append(f"{files.certificate}: {error.key} {error}")
+            problems.append(f"{files.certificate_file}: {error.key} {error}")
     return problems

@@ -20,7 +20,7 @@ from pathlib import Path
 import structlog
 
 from gateway.certificate_files import CertificateError, Loaded, load_pair, out_of_date, shown_time, tls_version
-from gateway.config.schema import CertificateFiles, Tls
+from gateway.config.schema import CertificateFiles, Tls, TlsVersion
 from gateway.reload import FileWatch
 from gateway.report import CertificateState
 from gateway.rules.x509 import Certificate
@@ -51,7 +51,7 @@ class Certificates:
         self._base = base
         self._on_reload = on_reload
         self._clock = clock
-        self._minimum_version = "1.2"
+        self._minimum_version = TlsVersion.V1_2
         self._entries: list[_Entry] = []
         self._context: ssl.SSLContext | None = None
 
@@ -62,7 +62,7 @@ class Certificates:
     def apply(self, tls: Tls | None) -> None:
         """After each edit of routes.yaml. Pairs that stay are not read again."""
         before = {entry.files.files: entry for entry in self._entries}
-        self._minimum_version = tls.minimum_version if tls is not None else "1.2"
+        self._minimum_version = tls.minimum_version if tls is not None else TlsVersion.V1_2
         self._entries = []
         for files in tls.certificates if tls is not None else ():
             entry = before.get(files.files)
@@ -110,7 +110,7 @@ class Certificates:
         except CertificateError as error:
             new, problem = old, f"{error.key} {error}"
         if new.digest != old.digest and (wrong := out_of_date(new.certificate, self._clock())) is not None:
-            problem = f"certificate {wrong}"
+            problem = f"certificate_file {wrong}"
         if problem is not None:
             if self._refused(entry, problem, told=told):
                 self._on_reload(False)
@@ -126,21 +126,20 @@ class Certificates:
         entry.try_again_at = self._clock() + TRY_AGAIN_SECONDS
         news = told or problem != entry.problem
         entry.problem = problem
+        file = entry.files.certificate_file
         if news and entry.loaded is not None:
-            log.error("certificate refused; the one before stays in force", file=entry.files.certificate, fault=problem)
+            log.error("certificate refused; the one before stays in force", file=file, fault=problem)
         elif news:
-            log.error(
-                "CERTIFICATE CANNOT BE USED, and there is none before", file=entry.files.certificate, fault=problem
-            )
+            log.error("CERTIFICATE CANNOT BE USED, and there is none before", file=file, fault=problem)
         return news
 
     def _in_force(self, files: CertificateFiles, certificate: Certificate) -> None:
         wrong = out_of_date(certificate, self._clock())
         if wrong is not None:
-            log.error("CERTIFICATE OUT OF DATE, and there is none better", file=files.certificate, fault=wrong)
+            log.error("CERTIFICATE OUT OF DATE, and there is none better", file=files.certificate_file, fault=wrong)
         log.info(
             "certificate in force",
-            file=files.certificate,
+            file=files.certificate_file,
             names=list(certificate.names),
             not_after=shown_time(certificate.not_after),
         )
@@ -163,7 +162,7 @@ class Certificates:
 def _state(entry: _Entry) -> CertificateState:
     found = entry.loaded.certificate if entry.loaded is not None else None
     return CertificateState(
-        file=entry.files.certificate,
+        file=entry.files.certificate_file,
         names=found.names if found is not None else (),
         not_before=found.not_before if found is not None else None,
         not_after=found.not_after if found is not None else None,

@@ -59,11 +59,6 @@ Many = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(_number)]
 PositiveCount = Annotated[int, Field(ge=1, le=65_535), BeforeValidator(_number)]
 
 
-def _version(value: object) -> object:
-    """Whether in quotes or not: `1.2` is a name, however much it looks like a number."""
-    return str(value) if isinstance(value, Decimal) else value
-
-
 def _one_of(*keys: str) -> ConfigDict:
     """For editors; `lint` says the same with the line."""
     return ConfigDict(json_schema_extra={"oneOf": [{"required": [key]} for key in keys]})
@@ -359,15 +354,15 @@ class Limits(Model):
 class CertificateFiles(Model):
     """One certificate for clients, as PEM. Read by each worker, and again when a file changes."""
 
-    certificate: str = Field(min_length=1, description="The file of the chain: the server's own certificate first.")
-    key: str | None = Field(
-        None, min_length=1, description="The file of its private key; that of the certificate by default."
+    certificate_file: str = Field(
+        min_length=1, description="Its chain, in PEM form: the server's own certificate first."
     )
+    key_file: str | None = Field(None, min_length=1, description="Its private key, where it is not in the same file.")
 
     @property
     def files(self) -> tuple[str, str]:
         """Of the chain and of the key, which may be the same."""
-        return self.certificate, self.key if self.key is not None else self.certificate
+        return self.certificate_file, self.key_file if self.key_file is not None else self.certificate_file
 
 
 class Tls(Model):
@@ -376,9 +371,7 @@ class Tls(Model):
     certificates: tuple[CertificateFiles, ...] = Field(
         min_length=1, description="The first that is for the name a client asks for is shown, else the first of all."
     )
-    minimum_version: Annotated[Literal["1.2", "1.3"], BeforeValidator(_version)] = Field(
-        "1.2", description="Clients that speak only older ones are refused."
-    )
+    minimum_version: TlsVersion = Field(TlsVersion.V1_2, description="The oldest version of TLS that is spoken.")
 
 
 class Cold(StrEnum):

@@ -22,10 +22,10 @@ version: 1
 upstreams: {old: {url: "http://127.0.0.1:1"}}
 tls:
   certificates:
-    - {certificate: shop.pem, key: shop.key}
+    - {certificate_file: shop.pem, key_file: shop.key}
 routes: [{path: "/*", upstream: old}]
 """
-SHOP = CertificateFiles(certificate="shop.pem", key="shop.key")
+SHOP = CertificateFiles(certificate_file="shop.pem", key_file="shop.key")
 
 
 @pytest.fixture
@@ -52,15 +52,15 @@ def test_a_pair_says_its_names_and_dates(tmp_path):
 
 def test_both_may_be_in_one_file(tmp_path, pair):
     pair.write(pair.certificate.read_bytes() + pair.key.read_bytes())
-    assert load_pair(CertificateFiles(certificate="shop.pem"), tmp_path).certificate.names == ("shop.example",)
+    assert load_pair(CertificateFiles(certificate_file="shop.pem"), tmp_path).certificate.names == ("shop.example",)
 
 
 def test_an_absolute_path_is_taken_as_it_is(tmp_path, pair):
-    files = CertificateFiles(certificate=str(pair.certificate), key=str(pair.key))
+    files = CertificateFiles(certificate_file=str(pair.certificate), key_file=str(pair.key))
     assert load_pair(files, tmp_path / "elsewhere").certificate.names == ("shop.example",)
 
 
-@pytest.mark.parametrize(("name", "key"), [("shop.pem", "certificate"), ("shop.key", "key")])
+@pytest.mark.parametrize(("name", "key"), [("shop.pem", "certificate_file"), ("shop.key", "key_file")])
 @pytest.mark.usefixtures("pair")
 def test_a_file_that_is_not_there_is_named(tmp_path, name, key):
     (tmp_path / name).unlink()
@@ -75,12 +75,12 @@ def test_a_directory_is_no_file(tmp_path, pair):
 
 def test_the_key_of_another_certificate(tmp_path, pair):
     pair.write(key=issue(tmp_path / "other", "other").key.read_bytes())
-    assert fault_of(tmp_path) == "key is not the key of the certificate"
+    assert fault_of(tmp_path) == "key_file is not the key of the certificate"
 
 
 def test_a_key_of_another_kind(tmp_path, pair):
     pair.write(key=plain(rsa.generate_private_key(65_537, 2048)))
-    assert fault_of(tmp_path) == "key holds no private key that fits the certificate"
+    assert fault_of(tmp_path) == "key_file holds no private key that fits the certificate"
 
 
 def plain(key, password=None):
@@ -91,7 +91,7 @@ def plain(key, password=None):
 def test_files_in_each_others_place(tmp_path, pair):
     certificate, key = pair.certificate.read_bytes(), pair.key.read_bytes()
     pair.write(key, certificate)
-    assert fault_of(tmp_path) == "certificate holds no certificate"
+    assert fault_of(tmp_path) == "certificate_file holds no certificate"
 
 
 @pytest.mark.parametrize(
@@ -99,13 +99,13 @@ def test_files_in_each_others_place(tmp_path, pair):
 )
 def test_a_key_that_is_none(tmp_path, pair, content):
     pair.write(key=content)
-    assert fault_of(tmp_path) == "key holds no private key that fits the certificate"
+    assert fault_of(tmp_path) == "key_file holds no private key that fits the certificate"
 
 
 def test_nobody_is_asked_for_a_password(tmp_path, pair):
     key = serialization.load_pem_private_key(pair.key.read_bytes(), None)
     pair.write(key=plain(key, b"secret"))
-    assert fault_of(tmp_path) == "key is encrypted, and nobody can be asked for its password"
+    assert fault_of(tmp_path) == "key_file is encrypted, and nobody can be asked for its password"
 
 
 def test_a_key_that_is_too_short(tmp_path, pair):
@@ -118,7 +118,7 @@ def test_a_key_that_is_too_short(tmp_path, pair):
         key, hashes.SHA256()
     )
     pair.write(made.public_bytes(serialization.Encoding.PEM), plain(key))
-    assert fault_of(tmp_path) == "certificate has a key that is too short"
+    assert fault_of(tmp_path) == "certificate_file has a key that is too short"
 
 
 def test_dates():
@@ -146,15 +146,15 @@ def test_a_fault_has_its_place(tmp_path, pair):
     (fault,) = faults(tmp_path)
     path = tmp_path / "shop.key"
     assert fault == (
-        f"routes.yaml:5:36: tls.certificates[0].key: {path} cannot be read: No such file or directory; "
+        f"routes.yaml:5:46: tls.certificates[0].key_file: {path} cannot be read: No such file or directory; "
         "write the path of a file that this user may read"
     )
 
 
 @pytest.mark.usefixtures("pair")
 def test_a_fault_of_the_key_stands_at_the_certificate_where_it_is_in_there(tmp_path):
-    (fault,) = faults(tmp_path, ROUTES.replace(", key: shop.key", ""))
-    assert fault.startswith("routes.yaml:5:21: tls.certificates[0].certificate: holds no private key")
+    (fault,) = faults(tmp_path, ROUTES.replace(", key_file: shop.key", ""))
+    assert fault.startswith("routes.yaml:5:26: tls.certificates[0].certificate_file: holds no private key")
 
 
 @pytest.mark.parametrize(("days", "told"), [((-9, -1), "expired at"), ((1, 9), "is not valid before")])
@@ -162,7 +162,7 @@ def test_dates_count_where_they_are_asked_for(tmp_path, days, told):
     issue(tmp_path, "shop", days=days)
     assert faults(tmp_path) == []
     (fault,) = faults(tmp_path, now=time.time())
-    assert f"tls.certificates[0].certificate: {told}" in fault
+    assert f"tls.certificates[0].certificate_file: {told}" in fault
 
 
 def test_what_expires_soon_is_a_warning(tmp_path):
@@ -178,7 +178,7 @@ def test_a_pair_that_is_in_force_holds_up_no_edit(tmp_path):
 
 
 def test_an_address_that_speaks_tls_needs_it(tmp_path):
-    text = ROUTES.replace("tls:\n  certificates:\n    - {certificate: shop.pem, key: shop.key}\n", "")
+    text = ROUTES.replace("tls:\n  certificates:\n    - {certificate_file: shop.pem, key_file: shop.key}\n", "")
     (fault,) = faults(tmp_path, text, needed=True)
     assert "tls: is missing, and an address of --listen begins https://; add tls" in fault
     assert faults(tmp_path, text) == []
@@ -186,8 +186,8 @@ def test_an_address_that_speaks_tls_needs_it(tmp_path):
 
 @pytest.mark.usefixtures("pair")
 def test_a_fault_of_shape_is_told_once(tmp_path):
-    (fault,) = faults(tmp_path, ROUTES.replace("key: shop.key", "kee: shop.key"), needed=True)
-    assert 'unknown key; did you mean "key"?' in fault
+    (fault,) = faults(tmp_path, ROUTES.replace("key_file: shop.key", "kee_file: shop.key"), needed=True)
+    assert 'unknown key; did you mean "key_file"?' in fault
 
 
 def test_what_an_accepted_copy_names_is_looked_at_too(tmp_path, pair):
@@ -196,7 +196,7 @@ def test_what_an_accepted_copy_names_is_looked_at_too(tmp_path, pair):
     assert "it has no tls" in unusable(None, tmp_path)[0]
     pair.key.unlink()
     (problem,) = unusable(tls, tmp_path)
-    assert problem.startswith("shop.pem: key ")
+    assert problem.startswith("shop.pem: key_file ")
 
 
 # -- gateway check

@@ -11,8 +11,8 @@ from gateway.config.schema import Tls
 from tests.support.proxy_harness import Logged
 from tests.support.tls_peer import AUTHORITY, issue
 
-SHOP = {"certificate": "shop.pem", "key": "shop.key"}
-MAIN = {"certificate": "main.pem", "key": "main.key"}
+SHOP = {"certificate_file": "shop.pem", "key_file": "shop.key"}
+MAIN = {"certificate_file": "main.pem", "key_file": "main.key"}
 
 
 class Held:
@@ -236,10 +236,10 @@ def test_of_several_one_may_be_broken(tmp_path):
 
 
 def test_the_oldest_version_may_change(tmp_path, pair):
-    held = Held(tmp_path, SHOP, minimum_version="1.2")
+    held = Held(tmp_path, SHOP, minimum_version="TLSv1.2")
     context = held.certificates.context()
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
-    held.name(SHOP, minimum_version="1.3")
+    held.name(SHOP, minimum_version="TLSv1.3")
     assert held.certificates.context().minimum_version is ssl.TLSVersion.TLSv1_3
     pair.put("b.example")
     held.look()

@@ -54,7 +54,8 @@ def documented():
                 key = cells[0].strip("`")
                 model = SECTIONS.get(title)
                 model = PARTS.get(key.partition(".")[0], model) if "." in key else model
-                model = DEEP.get(key.rpartition(".")[0], model)
+                if title == "TLS for clients":
+                    model = DEEP.get(key.rpartition(".")[0], SECTIONS[title])
                 if key.startswith("rewrite."):
                     model = "SideRewrites" if key in ("rewrite.legacy", "rewrite.new") else "Rewrite"
                 found[model, key.rpartition(".")[2]] = cells

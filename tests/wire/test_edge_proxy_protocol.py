@@ -42,7 +42,7 @@ CASES = list(zip(HEADERS.values(), CLIENTS, strict=True))
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):
     pair = issue(tmp_path_factory.mktemp("tls"), "localhost")
-    return load_pair(CertificateFiles(certificate=str(pair.certificate), key=str(pair.key)), pair.key).context
+    return load_pair(CertificateFiles(certificate_file=str(pair.certificate), key_file=str(pair.key)), pair.key).context
 
 
 def behind(*lines, **limits):

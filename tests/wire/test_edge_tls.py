@@ -28,7 +28,7 @@ BROKEN = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"
 def shown(tmp_path_factory):
     """The context that workers make of a pair of files."""
     pair = issue(tmp_path_factory.mktemp("tls"), "localhost")
-    return load_pair(CertificateFiles(certificate=str(pair.certificate), key=str(pair.key)), pair.key).context
+    return load_pair(CertificateFiles(certificate_file=str(pair.certificate), key_file=str(pair.key)), pair.key).context
 
 
 def limits(**values):
@@ -455,9 +455,8 @@ def several(tmp_path):
     ):
         issue(tmp_path, name, *names)
     held = Certificates(tmp_path, lambda _: None)
-    held.apply(
-        Tls(certificates=[{"certificate": f"{name}.pem", "key": f"{name}.key"} for name in ("first", "shop", "api")])
-    )
+    files = [{"certificate_file": f"{name}.pem", "key_file": f"{name}.key"} for name in ("first", "shop", "api")]
+    held.apply(Tls(certificates=files))
     return held.context()
 
 

@@ -18,11 +18,11 @@ from tests.support.tls_peer import issue, trusting
 TLS = """\
 tls:
   certificates:
-    - {certificate: tls/shop.pem, key: tls/shop.key}
+    - {certificate_file: tls/shop.pem, key_file: tls/shop.key}
 """
 LISTEN = ("--listen", "http://127.0.0.1:0", "--listen", "https://127.0.0.1:0")
 BEFORE, AFTER = "before.example", "after.example"
-NO_KEY = "key holds no private key that fits the certificate; write its own, as PEM and decrypted"
+NO_KEY = "key_file holds no private key that fits the certificate; write its own, as PEM and decrypted"
 
 
 class Secure:
@@ -209,7 +209,7 @@ def test_a_kill_in_the_file_works_while_the_certificate_is_broken(gateway):
 def test_an_edit_that_names_what_cannot_be_used_is_refused(gateway):
     gateway.routes_file.write_text(gateway.text.replace("tls/shop.pem", "tls/shpo.pem"))
     (fault,) = until(lambda: gateway.status()["config"]["faults"])
-    assert "tls.certificates[0].certificate: " in fault
+    assert "tls.certificates[0].certificate_file: " in fault
     assert "tls/shpo.pem cannot be read: No such file or directory" in fault
     gateway.routes_file.write_text(gateway.text.replace(TLS, ""))
     until(lambda: "tls: is missing" in str(gateway.status()["config"]["faults"]))
@@ -285,7 +285,7 @@ def test_a_start_with_the_accepted_copy_needs_its_certificates_too(secure, tmp_p
     pair.key.unlink()
     status, output = run(tmp_path, "version: 2\n", *LISTEN)
     assert status == 1
-    assert "accepted.json: tls/shop.pem: key " in output
+    assert "accepted.json: tls/shop.pem: key_file " in output
 
 
 def test_a_start_with_an_expired_certificate_is_loud_and_serves(secure, pair):
