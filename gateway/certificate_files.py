@@ -124,6 +124,7 @@ def inspection(
             report.fault(("tls",), "is missing, and an address of --listen begins https://", "add tls: certificates")
         for index, files in enumerate(draft.tls.certificates if draft.tls is not None else ()):
             if files.files not in known:
+                report.files.update(base / name for name in files.files)
                 _inspect_pair(files, base, now, ("tls", "certificates", index), report)
 
     return inspect

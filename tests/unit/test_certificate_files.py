@@ -177,6 +177,13 @@ def test_a_pair_that_is_in_force_holds_up_no_edit(tmp_path):
     assert faults(tmp_path, now=time.time(), known={SHOP.files}) == []
 
 
+def test_files_that_an_edit_names_anew_are_looked_at_again(tmp_path):
+    """As they change, the edit's faults may go: it is read again then."""
+    loaded = load(ROUTES, inspect=inspection(tmp_path, now=time.time()))
+    assert loaded.files == {tmp_path / "shop.pem", tmp_path / "shop.key"}
+    assert load(ROUTES, inspect=inspection(tmp_path, known={SHOP.files})).files == set()
+
+
 def test_an_address_that_speaks_tls_needs_it(tmp_path):
     text = ROUTES.replace("tls:\n  certificates:\n    - {certificate_file: shop.pem, key_file: shop.key}\n", "")
     (fault,) = faults(tmp_path, text, needed=True)

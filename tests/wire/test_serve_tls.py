@@ -214,8 +214,9 @@ def test_an_edit_that_names_what_cannot_be_used_is_refused(gateway):
     gateway.routes_file.write_text(gateway.text.replace(TLS, ""))
     until(lambda: "tls: is missing" in str(gateway.status()["config"]["faults"]))
     assert shown(gateway.tls_port) == BEFORE
-    issue(gateway.pair.key.parent, "new", AFTER)
     gateway.routes_file.write_text(gateway.text.replace("tls/shop", "tls/new"))
+    until(lambda: "tls/new.pem cannot be read" in str(gateway.status()["config"]["faults"]))
+    issue(gateway.pair.key.parent, "new", AFTER)  # from here on the edit is good, without another one
     until(lambda: list(gateway.status()["certificates"].get("tls/new.pem", ())) == ["w0", "w1"])
     assert {shown(gateway.tls_port) for _ in range(4)} == {AFTER}
 
