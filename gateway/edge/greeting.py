@@ -45,7 +45,6 @@ class Greeting(asyncio.Protocol):
         self.transport: asyncio.Transport = None  # type: ignore[assignment]
         self.deadline = inf
         self.write_paused = False
-        self._peer = ""
         self._address = ""
         self._ends: Ends | None = None
         self._awaits_header = False
@@ -58,7 +57,7 @@ class Greeting(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.transport = transport
         name = transport.get_extra_info("peername")
-        self._peer = self._address = str(name[0]) if isinstance(name, tuple) else ""
+        self._address = str(name[0]) if isinstance(name, tuple) else ""
         self._awaits_header = self._front.announces(self._address)
         if not self._awaits_header and self._context is None:
             self._done = True
