@@ -262,12 +262,12 @@ async def test_a_client_that_leaves_before_it_has_shaken_hands(shown, sent, coun
 
 @applies(*EDGE)
 async def test_a_record_that_was_tampered_with_ends_the_connection(shown):
-    async with ready(shown) as (old, gw, peer):
+    async with ready(shown, top=limits(head_timeout_seconds=600)) as (old, gw, peer):
         record = bytearray(peer.sealed(GET))
         record[-1] ^= 1
         await peer.raw(bytes(record) + peer.sealed(GET))
         with contextlib.suppress(ssl.SSLError, ConnectionError):
-            assert await peer.read() == b""
+            assert await asyncio.wait_for(peer.read(), 10) == b""
         await eventually(lambda: not gw.server.server_state.swept)
         assert old.peers == []
 
