@@ -165,6 +165,19 @@ async def test_limits_by_address_count_clients_and_not_the_balancer(shown, speak
         assert len(old.requests) == 8
 
 
+@applies(*EDGE)
+async def test_headers_that_are_on_their_way_are_no_limit_to_the_balancer():
+    top = behind(max_connections_per_client=2)
+    async with serving(answer_all) as old, gateway(one(old, top=top)) as gw, contextlib.AsyncExitStack() as open_:
+        for _ in range(5):
+            await open_.enter_async_context(dialed(gw.port))
+        await eventually(lambda: len(gw.server.server_state.swept) == 5)
+        peer = await open_.enter_async_context(dialed(gw.port))
+        await peer.raw(V1 + LAST)
+        assert (await peer.reader.read()).startswith(b"HTTP/1.1 200 OK")
+        assert gw.connections_refused == {}
+
+
 async def _ask(peer, tls):
     if tls is not None:
         await peer.raw(peer.begin())
