@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.config.schema import Limits
 from gateway.errors import ClientError, GatewayError
+from gateway.model import Refusal
 from gateway.rules.access import Access, check_access
 from gateway.rules.request_head import HeadLimits
 
@@ -133,9 +134,21 @@ class AdminFront:
     limits = LIMITS
     head_limits = HeadLimits(LIMITS.max_head_bytes, LIMITS.max_headers, LIMITS.max_target_bytes)
 
+    has_balancers = False
+
     def trusts(self, address: str) -> bool:
         """Nobody stands for many here."""
         return False
+
+    def announces(self, address: str) -> bool:
+        """Nor speaks for others."""
+        return False
+
+    def shaken(self, version: str) -> None:
+        """No TLS is spoken here."""
+
+    def connection_refused(self, why: Refusal, problem: str, *, address: str) -> None:
+        """Only what greets can be refused before it asks."""
 
     def refused(self, error: GatewayError, *, request_id: bytes, method: bytes, path: bytes, seconds: float) -> None:
         """What never became a request is no event of the gateway's."""

@@ -105,7 +105,7 @@ class ClientSide:
         """Sends the head of the answer."""
         self._exchange.response_started = True
         unasked = b"expect" in self._exchange.named and (self._body is None or self._body.untouched)
-        if unasked:
+        if unasked and self._scope.get("http_version", "1.1").startswith("1"):
             # Nobody has said 100: the client may or may not send its body now, and the next request's place is unknown.
             fields = [*fields, (b"connection", b"close")]
         await self._send({"type": "http.response.start", "status": status, "headers": fields})

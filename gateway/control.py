@@ -19,6 +19,8 @@ import uvloop
 
 from gateway.admin import AdminApp
 from gateway.admin_guard import AdminFront
+from gateway.certificate_files import inspection
+from gateway.config.load import Inspection
 from gateway.control_view import ConfigState
 from gateway.deaths import read_deaths
 from gateway.edge.server import EdgeServer, edge_config
@@ -202,7 +204,12 @@ class Control:
         settings = self.settings
         try:
             edit = await asyncio.to_thread(
-                accept, content, str(settings.routes), settings.accepted_file, unless_sha256=self.plan.sha256
+                accept,
+                content,
+                str(settings.routes),
+                settings.accepted_file,
+                unless_sha256=self.plan.sha256,
+                inspect=self._inspection(),
             )
         except OSError as error:
             self.config.faults = ()
@@ -231,6 +238,13 @@ class Control:
         for fault in edit.loaded.warnings:
             log.warning("routes.yaml", fault=str(fault))
         log.info("routes.yaml accepted", config_sha256=edit.loaded.sha256[:12])
+
+    def _inspection(self) -> Inspection | None:
+        """Certificates that an edit names anew must be good; those in force are the workers' affair."""
+        tls = self.plan.routes.tls
+        known = {files.files for files in tls.certificates} if tls is not None else set()
+        base = self.settings.routes.parent
+        return inspection(base, now=time.time(), known=known, needed=True) if self.settings.speaks_tls else None
 
     def _count(self, result: str) -> None:
         self.config.results[result] = self.config.results.get(result, 0) + 1

@@ -56,6 +56,17 @@ class Source(StrEnum):
     NEVER_READ = "never read"
 
 
+class Refusal(StrEnum):
+    """Why a client's connection ended before a request could be read; `gateway_connections_refused_total` counts it."""
+
+    FULL = "full"  # over a limit, where nothing can be answered yet
+    PROXY_HEADER = "proxy_header"  # a balancer has sent something else
+    PLAIN_HTTP = "plain_http"  # where TLS is spoken
+    TLS = "tls"  # the handshake failed
+    TIMEOUT = "timeout"  # header or handshake did not come in time
+    GONE = "gone"  # the client left in the middle of it
+
+
 class Outcome(StrEnum):
     """How one attempt at an upstream ended; what `gateway_attempts_total` counts."""
 

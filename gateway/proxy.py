@@ -15,11 +15,11 @@ from typing import Any, Protocol
 from gateway.attempts import Attempts
 from gateway.body import RequestBody
 from gateway.client import ClientSide
-from gateway.config.schema import Limits
 from gateway.errors import GatewayError, InternalError, NoUpstreamError, UpstreamError
 from gateway.exchange import Exchange, client_left
 from gateway.model import Decision, Reason, Side
 from gateway.outbound import outbound_request
+from gateway.reception import Reception
 from gateway.recorder import Recorder
 from gateway.reply import is_event_stream, own_answer, problem_reply, reply_fields
 from gateway.rules import headers, retry, trace
@@ -30,7 +30,6 @@ from gateway.rules.max_forwards import LIMITED
 from gateway.rules.override import find_override
 from gateway.rules.plan import FeaturePlan, Plan
 from gateway.rules.policy import FeaturePolicy
-from gateway.rules.request_head import HeadLimits
 from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamClient, UpstreamGuard, UpstreamResponse
 from gateway.websocket import WebSockets
 
@@ -55,13 +54,13 @@ class DataPlane(Protocol):
     def guards(self) -> Mapping[str, UpstreamGuard]: ...
 
 
-class Proxy:
+class Proxy(Reception):
     """The data plane's ASGI app. The phases with plain names are `WebSockets`' too."""
 
     def __init__(self, held: DataPlane, recorder: Recorder, *, override_key: bytes | None = None) -> None:
+        super().__init__(held, recorder)
         self.held = held
         self.override_key = override_key
-        self.recorder = recorder
         self.attempts = Attempts(recorder)
         self.streams: set[Exchange] = set()
         self.websockets = WebSockets(self)
@@ -77,28 +76,6 @@ class Proxy:
             await self.websockets.handle(scope, receive, send)
         else:
             await _lifespan(receive, send)
-
-    # -- what the edge asks and tells
-
-    @property
-    def limits(self) -> Limits:
-        """Those in force."""
-        return self.held.plan.limits
-
-    @property
-    def head_limits(self) -> HeadLimits:
-        """Those of them that bound a head."""
-        return self.held.plan.head_limits
-
-    def trusts(self, address: str) -> bool:
-        """Whether an address is a trusted proxy's."""
-        return headers.is_trusted(address, self.held.plan.trusted)
-
-    def refused(self, error: GatewayError, *, request_id: bytes, method: bytes, path: bytes, seconds: float) -> None:
-        """What the edge answered by itself."""
-        self.recorder.refused(
-            error, request_id=request_id, method=method, path=path, seconds=seconds, policy=self.held.plan.log
-        )
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = self.receive(scope)

@@ -7,9 +7,12 @@ import structlog
 from gateway.config.schema import Log
 from gateway.errors import ErrorSource, GatewayError, UpstreamError
 from gateway.exchange import Exchange
-from gateway.model import NO_FEATURE, Outcome, Side
+from gateway.model import NO_FEATURE, Outcome, Refusal, Side
 from gateway.telemetry.logs import RequestLine, is_logged, request_line
 from gateway.telemetry.metrics import RequestMetrics
+
+SAID_AGAIN_SECONDS = 10.0
+"""Strangers can make refusals at will: of each cause one line in so many seconds."""
 
 log = structlog.get_logger("proxy")
 
@@ -19,6 +22,7 @@ class Recorder:
 
     def __init__(self, metrics: RequestMetrics) -> None:
         self.metrics = metrics
+        self._said: dict[Refusal, float] = {}
 
     def decided(self, exchange: Exchange) -> None:
         """A side was chosen: the request counts among those in flight on it."""
@@ -88,6 +92,14 @@ class Recorder:
                 NO_FEATURE, Side.NOBODY, None, error.status, seconds, request_id, method, path, error=error.detail
             )
             request_line(log, line, policy)
+
+    def connection_refused(self, why: Refusal, problem: str, *, address: str) -> None:
+        """What ended before it could be a request: counted, and of each cause a line now and then."""
+        self.metrics.connection_refused(why)
+        now = time.monotonic()
+        if now >= self._said.get(why, 0.0):
+            self._said[why] = now + SAID_AGAIN_SECONDS
+            log.warning("connections refused", cause=why.value, problem=problem, client=address)
 
     def _leave(self, exchange: Exchange) -> None:
         if exchange.admitted is not None:

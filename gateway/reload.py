@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gateway.config.accepted import Accepted, dump_accepted, load_accepted
 from gateway.config.faults import Fault
-from gateway.config.load import Loaded, load
+from gateway.config.load import Inspection, Loaded, load
 from gateway.config.schema import RoutesFile
 
 LOOK_SECONDS = 0.1
@@ -122,14 +122,21 @@ class Edit:
         return self.loaded.faults
 
 
-def accept(content: bytes, filename: str, accepted_file: Path, *, unless_sha256: str | None = None) -> Edit:
+def accept(
+    content: bytes,
+    filename: str,
+    accepted_file: Path,
+    *,
+    unless_sha256: str | None = None,
+    inspect: Inspection | None = None,
+) -> Edit:
     """Validates one version of routes.yaml and, if it is good, makes it the accepted copy.
 
     filename: the whole path of it, for the files that it names are looked for beside it.
-    unless_sha256: of the version in force, which is not written again.
+    unless_sha256: of the version in force, which is not written again. inspect: what else has to be good.
     Raises OSError when the accepted copy cannot be written: then nothing has changed.
     """
-    loaded = load(content, filename, files=Path(filename).absolute().parent)
+    loaded = load(content, filename, files=Path(filename).absolute().parent, inspect=inspect)
     if loaded.routes is None or loaded.faults:
         return Edit(loaded, accepted=False)
     if loaded.sha256 == unless_sha256:

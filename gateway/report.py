@@ -62,6 +62,20 @@ class UpstreamState(BaseModel):
     tls_problem: str | None = None
 
 
+class CertificateState(BaseModel):
+    """One certificate for clients. names, not_before, not_after: of what is in force, unix times; none where nothing
+    is. problem: what is wrong with its files as they are now.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    names: tuple[str, ...] = ()
+    not_before: float | None = None
+    not_after: float | None = None
+    problem: str | None = None
+
+
 class WorkerState(BaseModel):
     """One worker, now. tasks: asyncio's, all of them; a few at rest, and one for each request in flight."""
 
@@ -79,3 +93,4 @@ class WorkerState(BaseModel):
     in_flight: dict[str, dict[str, int]]
     falling_back: dict[str, int] = {}
     upstreams: dict[str, UpstreamState]
+    certificates: tuple[CertificateState, ...] = ()

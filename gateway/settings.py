@@ -8,7 +8,8 @@ import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ConfigDict
 from xxhash import xxh32_hexdigest
@@ -28,6 +29,28 @@ _MAKE_ONE = "make one: openssl rand -hex 32"
 PROCESS_VARIABLE = "GATEWAY_PROCESS"
 
 
+class ListenAddress(NamedTuple):
+    """Where clients connect. tls: whether TLS is spoken there."""
+
+    host: str
+    port: int
+    tls: bool
+
+
+def listen_address(text: str) -> ListenAddress:
+    """`http://127.0.0.1:8000`, `https://[::]:443`. Raises ValueError: what is wrong; what would be right."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port is None or parts.username is not None:
+        raise ValueError(f"{text!r} is no address to listen on; write it like https://0.0.0.0:443 or http://[::]:80")
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError(f"{text!r} has a path; paths belong in routes.yaml")
+    return ListenAddress(parts.hostname, port, parts.scheme == "https")
+
+
 class Settings(BaseModel):
     """The options of `gateway serve`, each also a `GATEWAY_*` variable."""
 
@@ -36,6 +59,7 @@ class Settings(BaseModel):
     routes: Path = Path("routes.yaml")
     host: str = "127.0.0.1"
     port: int = 8000
+    listen: tuple[str, ...] = ()
     admin_host: str = "127.0.0.1"
     admin_port: int = 8001
     admin_token_file: Path | None = None
@@ -48,6 +72,16 @@ class Settings(BaseModel):
     redis_port: int = 6390
     state_dir: Path = Path(".gateway")
     namespace: str = "gateway"
+
+    @property
+    def addresses(self) -> tuple[ListenAddress, ...]:
+        """Where clients connect: what `listen` names, or host and port."""
+        return tuple(map(listen_address, self.listen)) or (ListenAddress(self.host, self.port, tls=False),)
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether certificates are needed."""
+        return any(address.tls for address in self.addresses)
 
     @property
     def redis_url(self) -> str | None:
@@ -78,7 +112,8 @@ class Process(BaseModel):
     """One child of the supervisor.
 
     slot: `control`, or `w0`, `w1`, ...: a worker that is replaced passes its slot (and its counters) on.
-    listen_fd: the shared listening socket, workers only. lifeline_fd: reads end-of-file when the supervisor dies.
+    listen_fd: of the admin port, control only. client_fds: the shared listening sockets, in the order of
+    `Settings.addresses`, workers only. lifeline_fd: reads end-of-file when the supervisor dies.
     run_dir: a short private directory for the workers' inner sockets.
     turn: 0 or 1: of a worker and its successor, which are there together for a while. supervisor: its process id.
     """
@@ -89,6 +124,7 @@ class Process(BaseModel):
     slot: str
     run_dir: Path
     listen_fd: int = -1
+    client_fds: tuple[int, ...] = ()
     lifeline_fd: int = -1
     turn: int = 0
     supervisor: int = 0

@@ -39,6 +39,7 @@ async def describe(control: ControlView, *, now: float) -> dict[str, Any]:
         "window_seconds": control.traffic.seconds,
         "upstreams": _upstreams(states),
         "roll": roll.model_dump() if roll is not None else None,
+        "certificates": _certificates(states),
     }
 
 
@@ -151,6 +152,15 @@ def _upstreams(states: Mapping[str, WorkerState | None]) -> dict[str, Any]:
                 {"target": target, "state": state, "problem": problem}
                 for target, state, problem in zip(upstream.targets, upstream.states, upstream.problems, strict=False)
             ]
+    return total
+
+
+def _certificates(states: Mapping[str, WorkerState | None]) -> dict[str, Any]:
+    """By file and worker: they differ while a change is taken over, or where one cannot read it."""
+    total: dict[str, Any] = {}
+    for slot, state in states.items():
+        for each in state.certificates if state is not None else ():
+            total.setdefault(each.file, {})[slot] = each.model_dump(exclude={"file"})
     return total
 
 

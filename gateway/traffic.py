@@ -112,4 +112,5 @@ def _report(slot: str, state: WorkerState | None) -> WorkerReport:
             )
             for name, upstream in state.upstreams.items()
         },
+        certificates={each.file: each.not_after for each in state.certificates if each.not_after is not None},
     )

@@ -18,6 +18,7 @@ import uvloop
 
 from gateway import __version__
 from gateway.accept import ConnectionBoard
+from gateway.certificates import Certificates, without_bad_names
 from gateway.config.schema import Upstream
 from gateway.edge.server import EdgeServer, edge_config
 from gateway.flags.registry import HeldFlag, WorkerRegistry
@@ -57,6 +58,10 @@ class Worker:
         self.tasks = Tasks()
         self.started = time.time()
         self.upstreams = Upstreams()
+        self.metrics = RequestMetrics()
+        self.certificates = Certificates(
+            self.settings.routes.parent, lambda accepted: self.metrics.certificate_reload(accepted=accepted)
+        )
         self._watch = FileWatch(self.settings.accepted_file, whole=True)
         self._files = FilesWatch()
         self.plan = self._first_plan()
@@ -68,10 +73,10 @@ class Worker:
         self.registry = (
             WorkerRegistry(url=url, namespace=self.settings.namespace, worker=self.identity) if url else None
         )
-        self.metrics = RequestMetrics()
         self.proxy = Proxy(self, Recorder(self.metrics), override_key=override_key(os.environ))
         self.server = EdgeServer(edge_config(self.proxy), self.proxy)
         self.lifeline = Lifeline(process.lifeline_fd)
+        self._look_now = asyncio.Event()
 
     @property
     def policies(self) -> Mapping[str, FeaturePolicy]:
@@ -97,6 +102,8 @@ class Worker:
             raise ValueError(f"{self.settings.accepted_file} is missing; the supervisor writes it at start")
         self._files.follow(files_in(accepted.routes.upstreams))
         self._use_upstreams(accepted.routes.upstreams, load_all(accepted.routes.upstreams, {}))
+        if self.settings.speaks_tls:
+            self.certificates.apply(accepted.routes.tls)
         return compile_plan(accepted.routes, accepted.sha256)
 
     async def _follow_routes(self) -> None:
@@ -121,6 +128,8 @@ class Worker:
         secured = await asyncio.to_thread(load_all, plan.routes.upstreams, self.upstreams.secured.tls)
         retired = self._use_upstreams(plan.routes.upstreams, secured)
         self.plan = plan
+        if self.settings.speaks_tls:
+            self.certificates.apply(plan.routes.tls)
         self.upstreams.run_checks(self.tasks)
         self.flags.routes_changed(plan.routes)
         log.info("routes.yaml in force", config_sha256=plan.sha256[:12])
@@ -146,6 +155,17 @@ class Worker:
             now = "nothing is sent to it" if secured.tls[name].problem else "what was read before stays in force"
             log.error(f"certificate files of an upstream cannot be used; {now}", upstream=name, problem=problem)
         return self.upstreams.apply(specs, secured)
+
+    async def _follow_certificates(self) -> None:
+        """SIGHUP asks for a look at once, whether or not a file has changed."""
+        while True:
+            try:
+                await asyncio.wait_for(self._look_now.wait(), LOOK_SECONDS)
+                self._look_now.clear()
+                self.certificates.look(asked=True)
+            except TimeoutError:
+                self.certificates.look()
+            self.server.accept_secure()
 
     # -- flags
 
@@ -208,6 +228,7 @@ class Worker:
                 )
                 for name, client in self.clients.items()
             },
+            certificates=self.certificates.states(),
         )
 
     def explain(self, question: Question) -> dict[str, object]:
@@ -231,13 +252,14 @@ class Worker:
         process is wanted.
         """
         self.lifeline.install()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._look_now.set)
         await self.flags.start(first_read_seconds=FIRST_READ_SECONDS)
         inner = InnerServer(self, self.process.socket_path(self.process.slot, self.process.turn))
         await inner.start()
-        listener = socket.socket(fileno=self.process.listen_fd)
-        listener.setblocking(False)
-        await self.server.begin([listener], self._board())
+        listeners = await self._begin()
         self.tasks.start(self._follow_routes(), name="follow-routes")
+        if self.settings.speaks_tls:
+            self.tasks.start(self._follow_certificates(), name="follow-certificates")
         self.upstreams.run_checks(self.tasks)
         if self.registry is not None:
             self._tell_other_machines()
@@ -248,7 +270,7 @@ class Worker:
         log.info("serving", config_sha256=self.plan.sha256[:12])
         healthy = await self.lifeline.until_stopped_or(self.tasks.failed)
         self.lifeline.hurry |= not healthy  # the others go on accepting: no balancer needs to know
-        await self._drain(listener)
+        await self._drain(listeners)
         await self.flags.stop()
         await inner.stop()
         await self.tasks.stop()
@@ -258,6 +280,18 @@ class Worker:
         if self.lifeline.orphaned:
             self._clear_run_dir()
         return healthy
+
+    async def _begin(self) -> list[socket.socket]:
+        """Accepts on the sockets of all workers: a worker without any certificate leaves those of TLS to the others."""
+        listeners = [socket.socket(fileno=descriptor) for descriptor in self.process.client_fds]
+        for listener in listeners:
+            listener.setblocking(False)
+        plain, secure = (
+            [listener for listener, asked in zip(listeners, self.settings.addresses, strict=True) if asked.tls is tls]
+            for tls in (False, True)
+        )
+        await self.server.begin(plain, self._board(), secure=secure, context=self.certificates.context)
+        return listeners
 
     def _clear_run_dir(self) -> None:
         """What a killed supervisor cannot remove any more; the last worker's socket is gone when it comes here."""
@@ -285,15 +319,15 @@ class Worker:
             log.warning("connections are not shared out among workers", problem=error.strerror)
             return None
 
-    async def _drain(self, listener: socket.socket) -> None:
-        """listener: our share of the socket is given up as soon as we accept no more; when the last one does so,
+    async def _drain(self, listeners: list[socket.socket]) -> None:
+        """listeners: our share of the sockets is given up as soon as we accept no more; when the last one does so,
         clients are refused rather than left in a queue that nobody empties.
         """
         routes = self.plan.routes
         delay = 0.0 if self.lifeline.hurry else routes.drain_delay_seconds
         if self.lifeline.accepts_no_more:
             self.server.stop_accepting()
-            listener.close()
+            _close(listeners)
         log.info("draining", delay_seconds=delay, timeout_seconds=routes.drain_timeout_seconds)
         self.server.announce_drain()
         await self.lifeline.sleep(delay)
@@ -301,14 +335,19 @@ class Worker:
         if not self.lifeline.at_once.is_set():
             drain = self.tasks.start(self.server.drain(routes.drain_timeout_seconds), name="drain")
             await asyncio.sleep(0)  # it closes its server first
-            listener.close()
+            _close(listeners)
             await self.lifeline.first_of(drain)
             cut = drain.result() if drain.done() and not drain.cancelled() else self.server.cut()
         else:
             cut = self.server.cut()
-        listener.close()
+        _close(listeners)
         await self.server.finish()
         log.info("stopped", requests_cut=cut)
+
+
+def _close(listeners: list[socket.socket]) -> None:
+    for listener in listeners:
+        listener.close()
 
 
 def main() -> None:
@@ -317,6 +356,7 @@ def main() -> None:
     logs.configure(process="worker", slot=process.slot)
     counterfile.use_slot_files()
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    sys.unraisablehook = without_bad_names(sys.unraisablehook)
     try:
         worker = Worker(process)
     except (OSError, ValueError) as error:

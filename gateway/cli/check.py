@@ -1,11 +1,13 @@
 """`gateway check [FILE]`: every fault of a routes.yaml in one run."""
 
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gateway.certificate_files import inspection
 from gateway.config.load import Loaded, load
 
 
@@ -21,7 +23,9 @@ def check(
     except OSError as error:
         print(f"{file}: cannot be read: {error.strerror or error}; give the path of a routes.yaml")
         raise typer.Exit(1) from None
-    loaded = load(data, str(file), files=None if no_files else file.absolute().parent)
+    base = Path.cwd() if str(file) == "-" else file.absolute().parent
+    look = None if no_files else inspection(base, now=time.time())
+    loaded = load(data, str(file), files=None if no_files else base, inspect=look)
     for line in report(loaded, str(file)):
         print(line)
     if loaded.faults:

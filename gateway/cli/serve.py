@@ -9,7 +9,7 @@ import typer
 from gateway.cli.api import errors, fail
 from gateway.serve.ground import StartError
 from gateway.serve.supervisor import Supervisor
-from gateway.settings import ADMIN_TOKEN, ADMIN_TOKEN_FILE, Settings
+from gateway.settings import ADMIN_TOKEN, ADMIN_TOKEN_FILE, Settings, listen_address
 from gateway.telemetry import logs
 from gateway.telemetry.redact import clean_text
 
@@ -23,6 +23,13 @@ def serve(
     routes: Annotated[Path, typer.Option(envvar="GATEWAY_ROUTES", help="The routes file.")] = Path("routes.yaml"),
     host: Annotated[str, typer.Option(envvar="GATEWAY_HOST", help="Where clients connect.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="GATEWAY_PORT", min=0, max=65535, help="0: any that is free.")] = 8000,
+    listen: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="GATEWAY_LISTEN",
+            help="http://host:port, or https:// with `tls` in the routes; again for more. Instead of --host, --port.",
+        ),
+    ] = None,
     admin_host: Annotated[
         str, typer.Option(envvar="GATEWAY_ADMIN_HOST", help="Where operators and Prometheus connect.")
     ] = "127.0.0.1",
@@ -80,6 +87,7 @@ def serve(
         routes=routes,
         host=host,
         port=port,
+        listen=_checked_listen(listen or []),
         admin_host=admin_host,
         admin_port=admin_port,
         admin_token_file=admin_token_file.resolve() if admin_token_file is not None else None,
@@ -101,6 +109,18 @@ def serve(
             errors.print(fault, markup=False, highlight=False)
         fail(str(error))
     raise typer.Exit(status)
+
+
+def _checked_listen(listen: list[str]) -> tuple[str, ...]:
+    """Each once: what is given twice would be a taken port."""
+    try:
+        found = [listen_address(text) for text in listen]
+    except ValueError as error:
+        fail(f"--listen: {error}", status=2)
+    for place, address in enumerate(found):
+        if address.port and address[:2] in [each[:2] for each in found[:place]]:
+            fail(f"--listen: {listen[place]!r} is there twice; one address is either http or https", status=2)
+    return tuple(listen)
 
 
 def _checked_redis(redis: str | None, ca_file: Path | None) -> str | None:

@@ -12,6 +12,7 @@ from gateway.cli.flag import notes_of, state_of
 from gateway.cli.options import Admin, AsJson
 
 ENOUGH_SAMPLES = 100
+SOON_DAYS = 14
 SLOWER_THAN = 1.10
 """The migration's rule: new's response time within 10 % of old's."""
 
@@ -53,7 +54,39 @@ def _print_gateway(content: dict[str, Any]) -> None:
             "upstream" if name == next(iter(content["upstreams"])) else "",
             f"{name}: {safe(', '.join(upstream['targets']))} ({counts}){_troubles(upstream)}",
         )
+    for file, workers in content["certificates"].items():
+        first = file == next(iter(content["certificates"]))
+        table.add_row("tls" if first else "", f"{safe(file)}: {_certificate(workers, content['time'])}")
     console.print(table)
+
+
+def _certificate(workers: dict[str, Any], now: float) -> str:
+    """What the worker holds that holds the oldest."""
+    held = [worker for worker in workers.values() if worker["not_after"] is not None]
+    shown = "[bold red]NOTHING IN FORCE[/]"
+    if held:
+        oldest = min(held, key=lambda worker: worker["not_after"])
+        shown = f"{safe(', '.join(oldest['names']))}, {_expiry(oldest['not_after'], now)}"
+    refused = any(worker["problem"] is not None for worker in workers.values())
+    return f"{shown}; [bold red]REFUSED[/]" if refused else shown
+
+
+def _certificate_notes(content: dict[str, Any]) -> list[str]:
+    """Why a pair of files is not in force as it is now, and where."""
+    notes = []
+    for file, workers in content["certificates"].items():
+        for problem in dict.fromkeys(worker["problem"] for worker in workers.values() if worker["problem"]):
+            slots = [slot for slot, worker in workers.items() if worker["problem"] == problem]
+            notes.append(f"[bold red]certificate {safe(file)}:[/] {safe(problem)} (in {', '.join(slots)})")
+    return notes
+
+
+def _expiry(not_after: float, now: float) -> str:
+    if now > not_after:
+        return f"[bold red]EXPIRED[/] {_when(not_after)}"
+    days = (not_after - now) / 86_400
+    text = f"expires {_when(not_after)}, in {days:.0f} d"
+    return f"[bold red]{text}[/]" if days < SOON_DAYS else text
 
 
 def _troubles(upstream: dict[str, Any]) -> str:
@@ -179,6 +212,7 @@ def _notes(content: dict[str, Any]) -> list[str]:
             f"[bold red]snapshot:[/] {safe(content['redis']['snapshot'])}; "
             "a start while Redis is away would go by older flags, or none"
         )
+    notes += _certificate_notes(content)
     return ["", *notes] if notes else []
 
 

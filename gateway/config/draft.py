@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from gateway.config.faults import Loc, nearest
 from gateway.config.messages import fields_at
-from gateway.config.schema import Cors, EncodedSlash, Feature, Route, RoutesFile, Upstream
+from gateway.config.schema import Cors, EncodedSlash, Feature, Route, RoutesFile, Tls, Upstream
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -30,6 +30,8 @@ class Draft:
     features: dict[str, Feature | None] = field(default_factory=dict)
     routes: list[Route | None] = field(default_factory=list)
     trusted_proxies: tuple[str, ...] = ()
+    proxy_protocol: tuple[str, ...] = ()
+    tls: Tls | None = None
     encoded_slash: EncodedSlash | None = None
     cors: Cors | None = None
     damaged: set[Loc] = field(default_factory=set)
@@ -61,6 +63,8 @@ def whole_draft(routes: RoutesFile) -> Draft:
         features=dict(routes.features),
         routes=list(routes.routes),
         trusted_proxies=routes.trusted_proxies,
+        proxy_protocol=routes.proxy_protocol,
+        tls=routes.tls,
         encoded_slash=routes.encoded_slash,
         cors=routes.cors,
     )
@@ -82,13 +86,22 @@ def partial_draft(values: dict[str, Any], bad: Iterable[Loc]) -> Draft:
     bad_keys = _bad_keys("routes", damaged)
     for index, value in enumerate(routes if isinstance(routes, list) else []):
         draft.routes.append(_salvage(value, Route, bad_keys.get(index, set())))
-    proxies = values.get("trusted_proxies")
-    if draft.sound("trusted_proxies") and isinstance(proxies, list):
-        draft.trusted_proxies = tuple(text if isinstance(text, str) else "" for text in proxies)
+    draft.trusted_proxies = _texts(values, "trusted_proxies", draft)
+    draft.proxy_protocol = _texts(values, "proxy_protocol", draft)
+    if not draft.damaged_below("tls"):
+        draft.tls = _salvage(values.get("tls"), Tls, set())
     if draft.sound("encoded_slash"):
         draft.encoded_slash = EncodedSlash(values.get("encoded_slash", EncodedSlash.REFUSE))
     draft.cors = _salvage(values.get("cors"), Cors, {loc[1:] for loc in damaged if len(loc) > 1 and loc[0] == "cors"})
     return draft
+
+
+def _texts(values: dict[str, Any], key: str, draft: Draft) -> tuple[str, ...]:
+    """Of a list of texts, with nothing in the place of what is none."""
+    found = values.get(key)
+    if not draft.sound(key) or not isinstance(found, list):
+        return ()
+    return tuple(text if isinstance(text, str) else "" for text in found)
 
 
 def _named(values: dict[str, Any], section: str, model: type[M], damaged: set[Loc]) -> dict[str, M | None]:

@@ -1,4 +1,4 @@
-"""Addresses: the URLs of upstreams and the networks of trusted proxies."""
+"""Addresses: the URLs of upstreams and the networks of trusted proxies and of balancers."""
 
 import ipaddress
 import re
@@ -121,14 +121,17 @@ def _is_host(parts: SplitResult) -> bool:
 
 
 def lint_proxies(draft: Draft, report: Report) -> None:
-    for index, text in enumerate(draft.trusted_proxies):
-        if not draft.sound("trusted_proxies", index):
-            continue
-        try:
-            network = ipaddress.ip_network(text, strict=False)
-        except ValueError:
-            report.fault(("trusted_proxies", index), f'"{text}" is no network', "write it like 10.0.0.0/8 or fd00::/8")
-            continue
-        if "/" in text and str(network) != str(ipaddress.ip_interface(text)):
-            problem = f'"{text}" has bits set behind its prefix'
-            report.fault(("trusted_proxies", index), problem, f"write {network}, or the one address alone")
+    for key, networks in (("trusted_proxies", draft.trusted_proxies), ("proxy_protocol", draft.proxy_protocol)):
+        for index, text in enumerate(networks):
+            if draft.sound(key, index):
+                _lint_network((key, index), text, report)
+
+
+def _lint_network(loc: Loc, text: str, report: Report) -> None:
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        report.fault(loc, f'"{text}" is no network', "write it like 10.0.0.0/8 or fd00::/8")
+        return
+    if "/" in text and str(network) != str(ipaddress.ip_interface(text)):
+        report.fault(loc, f'"{text}" has bits set behind its prefix', f"write {network}, or the one address alone")

@@ -6,6 +6,7 @@ text are the files that it names, and only where `files` is given.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,12 @@ from gateway.config.report import Report
 from gateway.config.schema import RoutesFile
 from gateway.config.tls_files import with_absolute_files
 
+Inspection = Callable[[Draft, Report], None]
+"""More that is looked at, by whoever may look: `gateway.certificate_files` opens the files that routes.yaml names."""
+
 MAX_BYTES = 64 * 1024 * 1024
 
-__all__ = ["MAX_BYTES", "Fault", "Loaded", "load"]
+__all__ = ["MAX_BYTES", "Fault", "Inspection", "Loaded", "load"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,17 @@ class Loaded:
     files: frozenset[Path] = frozenset()
 
 
-def load(source: str | bytes, filename: str = "routes.yaml", *, files: Path | None = None) -> Loaded:
+def load(
+    source: str | bytes,
+    filename: str = "routes.yaml",
+    *,
+    files: Path | None = None,
+    inspect: Inspection | None = None,
+) -> Loaded:
     """Everything that is wrong with the file, by position, or its routes. filename: only for the faults.
 
     files: the directory from which relative names of files are meant. Given, the files that routes.yaml names are
-    looked at, and its routes name them whole.
+    looked at, and its routes name them whole. inspect: what else is looked at.
     """
     data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
     sha256 = hashlib.sha256(data).hexdigest()
@@ -56,13 +66,15 @@ def load(source: str | bytes, filename: str = "routes.yaml", *, files: Path | No
         fault = Fault(*bad_byte, "", "a byte that is no UTF-8 stands here", "save the file as UTF-8", filename)
         return Loaded(None, (fault,), (), sha256)
     document = Document(text, filename)
-    routes, faults, found = _validate(document, files)
+    routes, faults, found = _validate(document, files, inspect)
     ordered = tuple(sorted({*document.faults, *faults, *found.faults}))
     warnings = tuple(sorted(set(found.warnings)))
     return Loaded(None if ordered else routes, ordered, warnings, sha256, frozenset(found.files))
 
 
-def _validate(document: Document, files: Path | None) -> tuple[RoutesFile | None, list[Fault], Report]:
+def _validate(
+    document: Document, files: Path | None, inspect: Inspection | None
+) -> tuple[RoutesFile | None, list[Fault], Report]:
     """The routes, the faults of their shape, and what lint has found."""
     if not isinstance(document.values, dict):
         return None, [], Report(document, Draft(whole=False))
@@ -71,12 +83,19 @@ def _validate(document: Document, files: Path | None) -> tuple[RoutesFile | None
     except ValidationError as error:
         faults, bad = _translate(document, error)
         draft = partial_draft(document.values, bad | document.unusable)
-        return None, faults, lint(draft, document, files)
+        return None, faults, _inspected(draft, document, files, inspect)
     # A key given twice is reported by the document alone; the first was used.
-    found = lint(whole_draft(routes), document, files)
+    found = _inspected(whole_draft(routes), document, files, inspect)
     if files is not None:
         routes = with_absolute_files(routes, files)
     return routes, [], found
+
+
+def _inspected(draft: Draft, document: Document, files: Path | None, inspect: Inspection | None) -> Report:
+    found = lint(draft, document, files)
+    if inspect is not None:
+        inspect(draft, found)
+    return found
 
 
 def _translate(document: Document, error: ValidationError) -> tuple[list[Fault], set[Loc]]:

@@ -351,6 +351,29 @@ class Limits(Model):
     )
 
 
+class CertificateFiles(Model):
+    """One certificate for clients, as PEM. Read by each worker, and again when a file changes."""
+
+    certificate_file: str = Field(
+        min_length=1, description="Its chain, in PEM form: the server's own certificate first."
+    )
+    key_file: str | None = Field(None, min_length=1, description="Its private key, where it is not in the same file.")
+
+    @property
+    def files(self) -> tuple[str, str]:
+        """Of the chain and of the key, which may be the same."""
+        return self.certificate_file, self.key_file if self.key_file is not None else self.certificate_file
+
+
+class Tls(Model):
+    """What is spoken on the addresses of `gateway serve --listen https://...`."""
+
+    certificates: tuple[CertificateFiles, ...] = Field(
+        min_length=1, description="The first that is for the name a client asks for is shown, else the first of all."
+    )
+    minimum_version: TlsVersion = Field(TlsVersion.V1_2, description="The oldest version of TLS that is spoken.")
+
+
 class Cold(StrEnum):
     LEGACY = "legacy"
     CONFIGURED = "configured"
@@ -375,6 +398,10 @@ class RoutesFile(Model):
     cold: Cold = Field(Cold.LEGACY, description="Where features go when Redis is configured but was never read.")
     encoded_slash: EncodedSlash = Field(EncodedSlash.REFUSE, description="What %2F in a path means to matching.")
     trusted_proxies: tuple[str, ...] = Field((), description="Networks whose X-Forwarded-* headers are believed.")
+    proxy_protocol: tuple[str, ...] = Field(
+        (), description="Networks of balancers that begin each connection with a PROXY header."
+    )
+    tls: Tls | None = Field(None, description="Certificates for clients; none by default.")
     drain_delay_seconds: Pause = Field(5.0, description="Between readiness 503 and no new connections.")
     drain_timeout_seconds: Pause = Field(30.0, description="For running requests to finish.")
     websocket: WebSocket = Field(WebSocket(), description="What WebSockets may do.")

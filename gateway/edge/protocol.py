@@ -16,8 +16,6 @@ Rules:
 
 import asyncio
 import secrets
-import socket
-import struct
 import time
 from enum import Enum
 from math import inf
@@ -28,7 +26,7 @@ import uvicorn
 from gateway.client import Listener
 from gateway.edge.cycle import READ_AHEAD_BYTES, App, Cycle
 from gateway.edge.reply_head import refusal
-from gateway.edge.scope import client_address, connection_scope, request_scope
+from gateway.edge.scope import Ends, client_address, connection_scope, request_scope
 from gateway.edge.state import EdgeState, Room
 from gateway.edge.wire import Wire
 from gateway.errors import ClientError, GatewayError, NoUpstreamError
@@ -51,8 +49,6 @@ DRAIN_BYTES = 1_048_576
 MAX_EMPTY_LINES = 4
 """Before a request line: RFC 9112 section 2.2 asks for one at least."""
 
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-
 log = structlog.get_logger("edge")
 
 
@@ -69,15 +65,18 @@ _HEAD, _BODY, _AHEAD, _CLOSING = Phase
 
 
 class EdgeProtocol(Wire):
-    """One per client connection. `listener` is set by the exchange that is being served, if any."""
+    """One per client connection. `listener` is set by the exchange that is being served, if any. ends: of the
+    connection, where a balancer has told them.
+    """
 
-    def __init__(self, config: uvicorn.Config, server_state: EdgeState) -> None:
+    def __init__(self, config: uvicorn.Config, server_state: EdgeState, ends: Ends | None = None) -> None:
         super().__init__(server_state.front, server_state.loop)
         # of the process
         self._state = server_state
         self._app: App = config.loaded_app
         # of the connection
         self.listener: Listener | None = None
+        self._ends = ends
         self._scope: dict[str, object] = {}
         self._address = ""
         self._half_closed = False
@@ -96,7 +95,7 @@ class EdgeProtocol(Wire):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Counts the connection; one too many is told so and closed, and many too many are cut."""
         self.transport = transport
-        self._scope = connection_scope(transport, self)
+        self._scope = connection_scope(transport, self, self._ends)
         self._address = client_address(self._scope)
         self._state.connections.add(self)  # type: ignore[arg-type]
         self._began = self._loop.time()
@@ -233,7 +232,7 @@ class EdgeProtocol(Wire):
             self._refuse(bad_request("the connection ended inside the head of a request"), self._buffer)
         elif self.phase is _BODY:
             self.transport.abort()
-        elif self._owes_an_answer and self._scope["scheme"] == "http" and self._front.limits.half_closed_seconds:
+        elif self._owes_an_answer and self._front.limits.half_closed_seconds:
             self.wrote = False
             self._watch_half_closed()
             return True
@@ -276,6 +275,11 @@ class EdgeProtocol(Wire):
         path = line[1] if len(line) > 1 else b""
         self._front.refused(error, request_id=request_id, method=method, path=path, seconds=seconds)
         self._end()
+
+    def turn_away(self, error: GatewayError, text: bytes) -> None:
+        """Called instead of `data_received` for what cannot be a request here, however it reads."""
+        if self.phase is _HEAD:
+            self._refuse(error, text)
 
     def _fault(self, error: GatewayError) -> None:
         """What was to be a body is none, or does not come. The answer to its request says so, if it can."""
@@ -389,14 +393,11 @@ class EdgeProtocol(Wire):
             self.listener.leave()
 
     def abort(self) -> None:
-        """Cuts the connection without flushing, and with a reset, so that a broken answer never looks whole."""
+        """Rule 4."""
         self.listener = None
         if self.cycle is not None:
             self.cycle.disconnected = True
-        connection = self.transport.get_extra_info("socket")
-        if connection is not None and not self.lost:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        self.transport.abort()
+        self.reset()
 
     def cut(self) -> None:
         """Ends what is being served: with 503 where no answer has begun, else by a cut."""
@@ -414,6 +415,12 @@ class EdgeProtocol(Wire):
             self._websocket.shutdown()
         elif self.phase is _HEAD and not self._buffer:
             self.transport.close()
+
+    def close_soon(self) -> None:
+        """The server drains: one request may still come, if it comes at once."""
+        self._closes_soon = True
+        if self.phase is _HEAD and not self._buffer:
+            self.deadline = self._loop.time() + LINGER_SECONDS
 
     # -- time
 

@@ -1,6 +1,7 @@
 """What an ASGI app is told of a connection and of a request on it."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -9,14 +10,24 @@ from gateway.rules.request_head import RequestHead
 Scope = dict[str, Any]
 
 
-def connection_scope(transport: asyncio.Transport, edge: object) -> Scope:
-    """What all requests of a connection share. edge: what the app finds as `gateway.edge`."""
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Both ends of a client's connection to the balancer before us, which has told them."""
+
+    client: tuple[str, int]
+    server: tuple[str, int] | None
+
+
+def connection_scope(transport: asyncio.Transport, edge: object, ends: Ends | None = None) -> Scope:
+    """What all requests of a connection share. edge: what the app finds as `gateway.edge`. ends: where they are not the
+    transport's own.
+    """
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "scheme": "https" if transport.get_extra_info("sslcontext") else "http",
-        "server": _address(transport.get_extra_info("sockname")),
-        "client": _address(transport.get_extra_info("peername")),
+        "server": ends.server if ends else _address(transport.get_extra_info("sockname")),
+        "client": ends.client if ends else _address(transport.get_extra_info("peername")),
         "root_path": "",
         "extensions": {"gateway.edge": edge},
     }

@@ -2,12 +2,16 @@
 
 import asyncio
 import socket
+import ssl
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import uvicorn
 
 from gateway.accept import Acceptor, ConnectionBoard
+from gateway.edge.greeting import Greeting
 from gateway.edge.protocol import EdgeProtocol
+from gateway.edge.scope import Ends
 from gateway.edge.state import EdgeState, Front
 
 DRAIN_POLL_SECONDS = 0.05
@@ -23,10 +27,19 @@ class EdgeServer(uvicorn.Server):
         super().__init__(config)
         self._front = front
 
-    async def begin(self, sockets: list[socket.socket], board: ConnectionBoard | None = None) -> None:
+    async def begin(
+        self,
+        sockets: Sequence[socket.socket],
+        board: ConnectionBoard | None = None,
+        *,
+        secure: Sequence[socket.socket] = (),
+        context: Callable[[], ssl.SSLContext | None] = lambda: None,
+    ) -> None:
         """Starts to accept. Accepting, signals, the main loop and the date header are not uvicorn's here.
 
         board: how many connections each worker holds, where several accept on these sockets.
+        secure: sockets on which TLS is spoken, with what `context` gives at each new connection; as long as that is
+        nothing, they are left to other workers, until `accept_secure` is called.
         """
         config = self.config
         if not config.loaded:
@@ -36,13 +49,33 @@ class EdgeServer(uvicorn.Server):
         self.server_state = EdgeState(self._front, asyncio.get_running_loop())
         self.server_state.board = board
         self.servers = []
+        self._context = context
         self.acceptors = [Acceptor(each, self._protocol, board) for each in sockets]
         for acceptor in self.acceptors:
             acceptor.start()
+        self._closed = [Acceptor(each, self._secure_protocol, board) for each in secure]
+        self.accept_secure()
         self.started = True
 
+    def accept_secure(self) -> None:
+        """There is a certificate: from now on connections are accepted that speak TLS. Again and again is harmless."""
+        if self._context() is None:
+            return
+        for acceptor in self._closed:
+            acceptor.start()
+        self.acceptors += self._closed
+        self._closed = []
+
     def _protocol(self) -> asyncio.Protocol:
+        if self._front.has_balancers:
+            return Greeting(self._edge, self.server_state, None)
         return EdgeProtocol(self.config, self.server_state)
+
+    def _secure_protocol(self) -> asyncio.Protocol:
+        return Greeting(self._edge, self.server_state, self._context())
+
+    def _edge(self, ends: Ends | None) -> EdgeProtocol:
+        return EdgeProtocol(self.config, self.server_state, ends)
 
     def announce_drain(self) -> None:
         """From now on each answer carries `Connection: close`; new connections are still accepted."""
@@ -52,6 +85,7 @@ class EdgeServer(uvicorn.Server):
         """Those who are connected are served on."""
         for acceptor in self.acceptors:
             acceptor.close()
+        self._closed = []  # nor later, when there is a certificate
 
     async def drain(self, timeout_seconds: float) -> int:
         """Stops accepting, closes idle connections, waits for running requests. Returns how many were cut."""

@@ -11,6 +11,7 @@ from uvicorn.server import ServerState
 from gateway.accept import ConnectionBoard
 from gateway.config.schema import Limits
 from gateway.errors import GatewayError
+from gateway.model import Refusal
 from gateway.rules.request_head import HeadLimits
 
 SWEEP_SECONDS = 0.1
@@ -32,6 +33,23 @@ class Front(Protocol):
 
     def trusts(self, address: str) -> bool:
         """Whether many users may come from this address: it is a trusted proxy's."""
+        ...
+
+    @property
+    def has_balancers(self) -> bool:
+        """Whether there are peers of which `announces` is true."""
+        ...
+
+    def announces(self, address: str) -> bool:
+        """Whether this peer is a balancer that begins each connection with a PROXY header."""
+        ...
+
+    def shaken(self, version: str) -> None:
+        """A TLS handshake is complete: `TLSv1.3`."""
+        ...
+
+    def connection_refused(self, why: Refusal, problem: str, *, address: str) -> None:
+        """A connection has ended before a request could be read on it."""
         ...
 
     def refused(self, error: GatewayError, *, request_id: bytes, method: bytes, path: bytes, seconds: float) -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 import socket
+import struct
 from math import inf
 
 from gateway.edge.state import Front
 
 _TCP_CLOSED = 7
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Wire(asyncio.Protocol):
@@ -72,6 +74,13 @@ class Wire(asyncio.Protocol):
         if not self.reading and not self.lost:
             self.reading = True
             self.transport.resume_reading()
+
+    def reset(self) -> None:
+        """Cuts the connection without flushing, so that nothing that was said looks whole."""
+        connection = self.transport.get_extra_info("socket")
+        if connection is not None and not self.lost:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self.transport.abort()
 
     def is_connected(self) -> bool:
         """Whether the kernel still holds the connection to be one: a client that is gone has answered with a reset."""

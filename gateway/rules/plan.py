@@ -78,6 +78,7 @@ class Plan:
     """One version of routes.yaml, whole. Swapped in one assignment; requests keep the plan they began with.
 
     cors: of what no route matches. has_cors: some route has it on.
+    trusted: whose X-Forwarded-* are believed. balancers: whose connections begin with a PROXY header.
     """
 
     sha256: str
@@ -87,6 +88,7 @@ class Plan:
     features: dict[str, FeaturePlan]
     upstreams: dict[str, UpstreamPlan]
     trusted: tuple[IPv4Network | IPv6Network, ...]
+    balancers: tuple[IPv4Network | IPv6Network, ...]
     expose_decision: bool
     log: Log
     limits: Limits
@@ -108,6 +110,7 @@ def compile_plan(routes: RoutesFile, sha256: str) -> Plan:
         features=features,
         upstreams={name: _upstream(name, upstream) for name, upstream in routes.upstreams.items()},
         trusted=tuple(ip_network(text, strict=False) for text in routes.trusted_proxies),
+        balancers=tuple(ip_network(text, strict=False) for text in routes.proxy_protocol),
         expose_decision=routes.expose_decision,
         log=routes.log,
         limits=routes.limits,

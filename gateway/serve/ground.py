@@ -11,6 +11,8 @@ from pathlib import Path
 
 import structlog
 
+from gateway.certificate_files import inspection, unusable
+from gateway.config.accepted import Accepted
 from gateway.reload import accept, os_error_in_words, read_accepted
 from gateway.rules.access import is_loopback
 from gateway.settings import ADMIN_TOKEN, Settings, admin_token
@@ -97,7 +99,8 @@ def check_routes(settings: Settings) -> None:
     """A cold start: the file if it is good, else the accepted copy, loudly. Raises StartError with every fault."""
     path = settings.routes
     try:
-        edit = accept(path.read_bytes(), str(path), settings.accepted_file)
+        inspect = inspection(path.parent, needed=True) if settings.speaks_tls else None
+        edit = accept(path.read_bytes(), str(path), settings.accepted_file, inspect=inspect)
         faults = [str(fault) for fault in edit.faults]
         if edit.accepted:
             for warning in edit.loaded.warnings:
@@ -110,8 +113,18 @@ def check_routes(settings: Settings) -> None:
     except (OSError, ValueError) as error:
         faults.append(f"{settings.accepted_file}: {error}")
         accepted = None
+    if accepted is not None and settings.speaks_tls:
+        accepted = _with_certificates(accepted, settings, faults)
     if accepted is None:
-        raise StartError(f"{path} cannot be used, and there is no accepted copy of it to start with", tuple(faults))
+        problem = f"{path} cannot be used, and there is no accepted copy of it to start with"
+        raise StartError(problem, tuple(dict.fromkeys(faults)))
     for fault in faults:
         log.error("routes.yaml", fault=fault)
     log.error("STARTING WITH THE LAST ACCEPTED COPY, because the file cannot be used", file=str(path))
+
+
+def _with_certificates(accepted: Accepted, settings: Settings, faults: list[str]) -> Accepted | None:
+    """The copy, unless nobody could connect to what it says."""
+    problems = unusable(accepted.routes.tls, settings.routes.parent)
+    faults += [f"{settings.accepted_file}: {problem}" for problem in problems]
+    return None if problems else accepted

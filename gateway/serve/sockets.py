@@ -21,8 +21,10 @@ _REMEDIES = {
 }
 
 
-def listen(host: str, port: int, *, what: str, backlog: int = BACKLOG) -> socket.socket:
-    """A listening TCP socket that children can inherit. Raises PortTakenError."""
+def listen(host: str, port: int, *, what: str, option: str = "", backlog: int = BACKLOG) -> socket.socket:
+    """A listening TCP socket that children can inherit. option: by which it was asked for, where one names host and
+    port. Raises PortTakenError.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -33,7 +35,7 @@ def listen(host: str, port: int, *, what: str, backlog: int = BACKLOG) -> socket
         listener.close()
         prefix = "--admin-" if what == "admin" else "--"
         remedy = _REMEDIES.get(error.errno or 0, "choose another with {host}").format(
-            host=f"{prefix}host", port=f"{prefix}port"
+            host=option or f"{prefix}host", port=option or f"{prefix}port"
         )
         raise PortTakenError(
             f"cannot listen on {_shown(host, port)} for {what}: {error.strerror or error}; {remedy}",

@@ -2,7 +2,7 @@
 
 It binds the sockets, checks routes.yaml once, starts the embedded Valkey where one is asked for, one control process
 and N workers, and starts again what dies or hangs. SIGTERM drains; a second one stops at once; SIGHUP looks at
-routes.yaml now; SIGUSR1 replaces the workers one by one.
+routes.yaml and at certificates now; SIGUSR1 replaces the workers one by one.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -55,7 +55,8 @@ class Supervisor:
         self.children: dict[str, Child] = {}
         self._deaths: dict[str, Deaths] = {}
         self._run_dir = Path()
-        self._clients = self._lifeline = -1
+        self._clients: tuple[int, ...] = ()
+        self._lifeline = -1
         self._roll: Roll | None = None
         self._rolls = 0
         self._turns: dict[str, int] = {}
@@ -69,7 +70,9 @@ class Supervisor:
             ear = stack.enter_context(listening())
             self._run_dir = stack.enter_context(run_dir())
             empty(settings.metrics_dir)
-            clients = stack.enter_context(self._listen(settings.host, settings.port, "clients", ear))
+            clients = [
+                stack.enter_context(self._listen(host, port, "clients", ear)) for host, port, _ in settings.addresses
+            ]
             admin = stack.enter_context(self._listen(settings.admin_host, settings.admin_port, "admin", ear))
             check_admin(settings, admin.getsockname()[0])
             self._lifeline, ours = os.pipe()
@@ -80,11 +83,11 @@ class Supervisor:
             if settings.redis == "embedded":
                 self._start_redis(ear)
             if ear.stop is None:
-                self._start_processes(clients.fileno(), admin.fileno())
+                self._start_processes(clients, admin)
                 log.info(
                     "started",
                     pid=os.getpid(),
-                    clients=f"http://{address(clients)}",
+                    clients=", ".join(_shown(settings, clients)),
                     admin=f"http://{address(admin)}",
                     workers=settings.workers,
                 )
@@ -96,7 +99,8 @@ class Supervisor:
     def _listen(self, host: str, port: int, what: str, ear: Ear) -> socket.socket:
         def take() -> socket.socket:
             try:
-                return listen(host, port, what=what)
+                option = "--listen" if what == "clients" and self.settings.listen else ""
+                return listen(host, port, what=what, option=option)
             except PortTakenError as error:
                 if error.in_use:
                     raise TakenError(str(error)) from None
@@ -132,9 +136,9 @@ class Supervisor:
             if ear.stop is None:
                 raise StartError(f"the embedded Valkey did not start: {error}; its port is --redis-port") from None
 
-    def _start_processes(self, clients: int, admin: int) -> None:
-        self._clients = clients
-        control = self._process("control", listen_fd=admin)
+    def _start_processes(self, clients: list[socket.socket], admin: socket.socket) -> None:
+        self._clients = tuple(each.fileno() for each in clients)
+        control = self._process("control", listen_fd=admin.fileno())
         try:
             self._pulses = Pulses(control.pulse_file, places=control.places)
         except OSError as error:
@@ -151,14 +155,15 @@ class Supervisor:
             raise StartError(f"a process cannot be started: {error.strerror or error}") from None
 
     def _worker(self, slot: str, *, turn: int) -> Child:
-        return self._child("worker", self._process(slot, listen_fd=self._clients, turn=turn))
+        return self._child("worker", self._process(slot, clients=self._clients, turn=turn), deaf=(signal.SIGHUP,))
 
-    def _process(self, slot: str, *, listen_fd: int = -1, turn: int = 0) -> Process:
+    def _process(self, slot: str, *, listen_fd: int = -1, clients: tuple[int, ...] = (), turn: int = 0) -> Process:
         return Process(
             settings=self.settings,
             slot=slot,
             run_dir=self._run_dir,
             listen_fd=listen_fd,
+            client_fds=clients,
             lifeline_fd=self._lifeline,
             turn=turn,
             supervisor=os.getpid(),
@@ -169,7 +174,7 @@ class Supervisor:
             process.slot,
             (sys.executable, "-m", f"gateway.{module}"),
             process.environment(),
-            (process.listen_fd, self._lifeline),
+            (*process.client_fds, self._lifeline) if process.client_fds else (process.listen_fd, self._lifeline),
             place=process.place,
             deaf=deaf,
         )
@@ -202,7 +207,8 @@ class Supervisor:
         """Returns when a stop is asked for."""
         while ear.stop is None:
             if ear.take(signal.SIGHUP):
-                self.children["control"].signal(signal.SIGHUP)
+                for child in (self.children["control"], *self._workers):
+                    child.signal(signal.SIGHUP)
             if ear.take(signal.SIGUSR1):
                 self._begin_roll()
             self._kill_the_hung()
@@ -314,11 +320,11 @@ class Supervisor:
 
     # -- stop
 
-    def _drain(self, ear: Ear, clients: socket.socket) -> int:
+    def _drain(self, ear: Ear, clients: list[socket.socket]) -> int:
         """In good order: readiness first, then the workers, then control, then Redis.
 
-        Our copy of the listening socket is closed at once: as soon as no worker accepts any more, clients are refused
-        rather than left in a queue that nobody empties.
+        Our copies of the listening sockets are closed at once: as soon as no worker accepts any more, clients are
+        refused rather than left in a queue that nobody empties.
         """
         first = ear.take_stop() or signal.SIGTERM
         workers, limit = self._workers, self._drain_limit()
@@ -328,7 +334,7 @@ class Supervisor:
         if self._roll is not None:
             self._roll.stop()
         log.info("stopping", signal=signal.Signals(first).name, within_seconds=limit)
-        clients.close()
+        _close(clients)
         if "control" in self.children:
             self.children["control"].signal(signal.SIGUSR1)
         for child in (child for child in workers if child is not relieved):
@@ -366,3 +372,14 @@ class Supervisor:
         for child in sorted(self._everybody, key=lambda child: child.name == "redis"):
             child.end(seconds=REDIS_STOP_SECONDS if child.name == "redis" else CONTROL_STOP_SECONDS)
             child.process = None
+
+
+def _shown(settings: Settings, listeners: list[socket.socket]) -> Iterator[str]:
+    """With the ports that were really bound."""
+    for asked, listener in zip(settings.addresses, listeners, strict=True):
+        yield f"{'https' if asked.tls else 'http'}://{address(listener)}"
+
+
+def _close(listeners: list[socket.socket]) -> None:
+    for listener in listeners:
+        listener.close()

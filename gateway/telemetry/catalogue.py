@@ -98,6 +98,28 @@ FALLBACKS = Definition(
     Owner.WORKER,
 )
 
+CONNECTIONS_REFUSED = Definition(
+    "gateway_connections_refused_total",
+    Kind.COUNTER,
+    ("cause",),
+    "Clients' connections that ended before a request could be read.",
+    Owner.WORKER,
+)
+TLS_HANDSHAKES = Definition(
+    "gateway_tls_handshakes_total",
+    Kind.COUNTER,
+    ("version",),
+    "Complete TLS handshakes with clients.",
+    Owner.WORKER,
+)
+CERTIFICATE_RELOADS = Definition(
+    "gateway_certificate_reloads_total",
+    Kind.COUNTER,
+    ("result",),
+    "Changes of certificates' files, by what became of them; each worker counts its own.",
+    Owner.WORKER,
+)
+
 FLAG_PERCENT = Definition(
     "gateway_flag_percent",
     Kind.GAUGE,
@@ -161,6 +183,13 @@ QUEUED = Definition(
     "Requests that wait for a place at an upstream with max_in_flight, in all live workers.",
     Owner.CONTROL,
 )
+CERTIFICATE_NOT_AFTER = Definition(
+    "gateway_certificate_not_after_timestamp_seconds",
+    Kind.GAUGE,
+    ("file",),
+    "Until when a certificate for clients is valid: the earliest that a live worker holds.",
+    Owner.CONTROL,
+)
 BUILD_INFO = Definition(
     "gateway_build_info",
     Kind.GAUGE,
@@ -213,6 +242,9 @@ WORKER_METRICS = (
     UPSTREAM_ERRORS,
     RETRIES,
     FALLBACKS,
+    CONNECTIONS_REFUSED,
+    TLS_HANDSHAKES,
+    CERTIFICATE_RELOADS,
 )
 CONTROL_METRICS = (
     FLAG_PERCENT,
@@ -224,6 +256,7 @@ CONTROL_METRICS = (
     BREAKER_OPEN,
     TARGET_UP,
     QUEUED,
+    CERTIFICATE_NOT_AFTER,
     BUILD_INFO,
     WORKERS,
     TASKS,

@@ -49,7 +49,7 @@ class WorkerReport:
     """One worker, as it answered last. up: False for one that does not answer; nothing else of it counts then.
 
     in_flight: by (feature, side). flag_store_up: None where no Redis is configured. flag_last_sync: unix time, None for
-    never.
+    never. certificates: until when each is valid that is in force, by its file.
     """
 
     slot: str
@@ -61,6 +61,7 @@ class WorkerReport:
     flag_last_sync: float | None = None
     features: Mapping[str, HeldFlag] = field(default_factory=dict)
     upstreams: Mapping[str, HeldUpstream] = field(default_factory=dict)
+    certificates: Mapping[str, float] = field(default_factory=dict)
 
 
 class _Live(NamedTuple):
@@ -116,6 +117,7 @@ class LiveCollector(Collector):
         yield from _flags(live)
         yield _in_flight([*(report.in_flight for report in live), *leaving])
         yield from _upstreams(live)
+        yield _certificates(live)
         reloaded = CounterMetricFamily(
             catalogue.CONFIG_RELOADS.name, catalogue.CONFIG_RELOADS.help, labels=catalogue.CONFIG_RELOADS.labels
         )
@@ -185,6 +187,13 @@ def _upstreams(live: list[WorkerReport]) -> Iterator[Metric]:
         for url in dict.fromkeys(url for upstream in held for url in upstream.targets):
             target_up.add_metric((name, url), all(upstream.targets.get(url, True) for upstream in held))
     yield from (opened, target_up, queued)
+
+
+def _certificates(live: list[WorkerReport]) -> Metric:
+    gauge = _gauge(catalogue.CERTIFICATE_NOT_AFTER)
+    for file in sorted({file for report in live for file in report.certificates}):
+        gauge.add_metric((file,), min(report.certificates[file] for report in live if file in report.certificates))
+    return gauge
 
 
 def _gauge(definition: Definition) -> GaugeMetricFamily:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from gateway.errors import UpstreamErrorKind
-from gateway.model import Cohort, Outcome, Reason, Side
+from gateway.model import Cohort, Outcome, Reason, Refusal, Side
 from gateway.telemetry import catalogue
 from gateway.telemetry.catalogue import Definition
 
@@ -47,6 +47,9 @@ class RequestMetrics:
         self._retries = self._counter(catalogue.RETRIES)
         self._fallbacks = self._counter(catalogue.FALLBACKS)
         self._upstream_errors = self._counter(catalogue.UPSTREAM_ERRORS)
+        self._connections_refused = self._counter(catalogue.CONNECTIONS_REFUSED)
+        self._handshakes = self._counter(catalogue.TLS_HANDSHAKES)
+        self._certificate_reloads = self._counter(catalogue.CERTIFICATE_RELOADS)
 
         self.in_flight: dict[tuple[str, Side], int] = {}
         """Requests being served now; control adds up the workers' and shows them as gateway_requests_in_flight."""
@@ -111,6 +114,18 @@ class RequestMetrics:
     def retry(self, upstream: str, *, made: bool) -> None:
         """Once for each attempt that might be made again."""
         self._retries.labels(upstream, "made" if made else "refused").one()
+
+    def connection_refused(self, why: Refusal) -> None:
+        """Once for each client's connection that ended before a request could be read."""
+        self._connections_refused.labels(why.value).one()
+
+    def handshake(self, version: str) -> None:
+        """Once for each complete TLS handshake: `TLSv1.3`."""
+        self._handshakes.labels(version).one()
+
+    def certificate_reload(self, *, accepted: bool) -> None:
+        """Once for each change of a certificate's files."""
+        self._certificate_reloads.labels("accepted" if accepted else "refused").one()
 
     def enter(self, feature: str, side: Side) -> None:
         """A request begins to be served; `leave` must follow with the same arguments."""

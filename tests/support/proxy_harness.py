@@ -280,6 +280,12 @@ class Gateway:
         await eventually(lambda: sum(self.requests.values()) == requests.get("total", 1))
 
     @property
+    def connections_refused(self):
+        """By cause."""
+        found = self._samples("gateway_connections_refused_total", "cause")
+        return {cause: number for (cause,), number in found.items()}
+
+    @property
     def busy(self):
         """Whether anything is being done for anybody."""
         flying = any(self.metrics.in_flight.values()) or any(client.in_flight for client in self.clients.values())
@@ -287,8 +293,10 @@ class Gateway:
 
 
 @contextlib.asynccontextmanager
-async def gateway(text, server="edge", *, noise=()):
-    """noise: parts of lines that a server may log in this test; any other line of warning fails it."""
+async def gateway(text, server="edge", *, noise=(), tls=None):
+    """noise: parts of lines that a server may log in this test; any other line of warning fails it. tls: the context
+    that clients meet.
+    """
     gw = Gateway(text)
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     listener.setblocking(False)
@@ -297,7 +305,7 @@ async def gateway(text, server="edge", *, noise=()):
     for logger in loggers:
         logger.addHandler(gw.noise)
     before, recorder.log = recorder.log, gw.logged
-    gw.server = await _start(gw.proxy, listener, server)
+    gw.server = await _start(gw.proxy, listener, server, tls)
     tasks = Tasks()
     gw.upstreams.run_checks(tasks)
     try:
@@ -317,10 +325,13 @@ async def gateway(text, server="edge", *, noise=()):
     assert not loud, loud
 
 
-async def _start(app, listener, kind):
+async def _start(app, listener, kind, tls=None):
     if kind == "edge":
         server = EdgeServer(edge_config(app), app)
-        await server.begin([listener])
+        if tls is not None:
+            await server.begin([], secure=[listener], context=lambda: tls)
+        else:
+            await server.begin([listener])
         return server
     server = uvicorn.Server(
         uvicorn.Config(

@@ -15,7 +15,7 @@ ROWS = (
     ("cli", "__main__"),
     ("serve", "edge", "accept"),
     ("worker", "control"),
-    ("proxy", "attempts", "client", "body", "recorder", "outbound", "reply", "websocket*"),
+    ("proxy", "attempts", "client", "body", "reception", "recorder", "outbound", "reply", "websocket*"),
     (
         "reload",
         "admin",
@@ -32,6 +32,7 @@ ROWS = (
         "rolling",
         "pulse",
         "report",
+        "certificate*",
     ),
     ("upstream", "flags", "tasks", "telemetry", "embedded"),
     ("exchange",),

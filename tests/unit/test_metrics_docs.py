@@ -9,7 +9,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.errors import UpstreamErrorKind
-from gateway.model import Cohort, Outcome, Reason, Side
+from gateway.model import Cohort, Outcome, Reason, Refusal, Side
 from gateway.telemetry import catalogue
 from gateway.telemetry.catalogue import CONTROL_METRICS, METRICS, WORKER_METRICS, Kind
 from gateway.telemetry.live import HeldFlag, HeldUpstream, LiveCollector, WorkerReport
@@ -85,7 +85,14 @@ def test_the_outcomes_that_count_as_errors_are_the_same_everywhere():
 
 @pytest.mark.parametrize(
     ("label", "values"),
-    [("side", Side), ("cohort", Cohort), ("outcome", Outcome), ("reason", Reason), ("kind", UpstreamErrorKind)],
+    [
+        ("side", Side),
+        ("cohort", Cohort),
+        ("outcome", Outcome),
+        ("reason", Reason),
+        ("kind", UpstreamErrorKind),
+        ("cause", Refusal),
+    ],
 )
 def test_every_value_of_a_label_is_documented(label, values):
     (row,) = re.findall(rf"^\| `{label}` \| (.*) \|$", DOCS, re.MULTILINE)
@@ -111,6 +118,7 @@ def test_control_exports_exactly_the_metrics_of_the_catalogue_with_their_labels(
         flag_store_up=True,
         features={"a": HeldFlag(1, enabled=True)},
         upstreams={"b": HeldUpstream(targets={"http://h:1": True})},
+        certificates={"shop.pem": 1.0},
     )
     collector.update([report], reloads={"accepted": 1}, deaths={"w0": (1, 1)})
     exported = {

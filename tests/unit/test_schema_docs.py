@@ -25,8 +25,10 @@ SECTIONS = {
     "WebSockets": "WebSocket",
     "Log": "Log",
     "Limits": "Limits",
+    "TLS for clients": "Tls",
 }
 PARTS = {"breaker": "Breaker", "cors": "Cors", "ejection": "Ejection", "health": "Health", "tls": "UpstreamTls"}
+DEEP = {"tls.certificates": "CertificateFiles"}
 CELLS = re.compile(r"(?<!\\)\|")
 
 
@@ -52,6 +54,8 @@ def documented():
                 key = cells[0].strip("`")
                 model = SECTIONS.get(title)
                 model = PARTS.get(key.partition(".")[0], model) if "." in key else model
+                if title == "TLS for clients":
+                    model = DEEP.get(key.rpartition(".")[0], SECTIONS[title])
                 if key.startswith("rewrite."):
                     model = "SideRewrites" if key in ("rewrite.legacy", "rewrite.new") else "Rewrite"
                 found[model, key.rpartition(".")[2]] = cells
