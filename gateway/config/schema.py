@@ -4,68 +4,33 @@
 together. Only shape and single values are checked here; what keys mean to each other is `lint`'s.
 """
 
-from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     GetJsonSchemaHandler,
     PlainSerializer,
-    Strict,
-    WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
 
+from gateway.config.values import (
+    Count,
+    HeadSize,
+    Many,
+    Model,
+    Name,
+    Pause,
+    Percent,
+    PositiveCount,
+    Seconds,
+    Size,
+    Switch,
+    number,
+    one_of,
+)
 from gateway.model import BasisPoints
-from gateway.percent import format_percent, parse_percent
-
-Percent = Annotated[
-    BasisPoints,
-    BeforeValidator(parse_percent),
-    PlainSerializer(format_percent, return_type=str),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "minimum": 0, "maximum": 100},
-                {"type": "string", "pattern": r"^\s*[0-9]{1,3}(\.[0-9]{1,2}0*)?\s*%?\s*$"},
-            ]
-        }
-    ),
-]
-"""Typed as `25`, `0.5` or `"12.34"` in the file; held as basis points."""
-
-
-def _number(value: object) -> object:
-    """Numbers only: pydantic would take "5" and true for numbers too."""
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"{value!r} is not a number; write digits without quotes")
-    return value
-
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
-Switch = Annotated[bool, Strict()]
-Seconds = Annotated[float, Field(gt=0, le=86_400), BeforeValidator(_number)]
-Pause = Annotated[float, Field(ge=0, le=3600), BeforeValidator(_number)]
-Count = Annotated[int, Field(ge=0, le=65_535), BeforeValidator(_number)]
-Size = Annotated[int, Field(ge=0, le=10**15), BeforeValidator(_number)]
-HeadSize = Annotated[int, Field(ge=256, le=1_048_576), BeforeValidator(_number)]
-Many = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(_number)]
-PositiveCount = Annotated[int, Field(ge=1, le=65_535), BeforeValidator(_number)]
-
-
-def _one_of(*keys: str) -> ConfigDict:
-    """For editors; `lint` says the same with the line."""
-    return ConfigDict(json_schema_extra={"oneOf": [{"required": [key]} for key in keys]})
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class HostHeader(StrEnum):
@@ -133,7 +98,7 @@ class UpstreamTls(Model):
 class Upstream(Model):
     """A named service with one or more URLs (`url` or `urls`, exactly one of them)."""
 
-    model_config = _one_of("url", "urls")
+    model_config = one_of("url", "urls")
 
     url: str | None = Field(None, description="The service's base URL: scheme, host and port, without a path.")
     urls: tuple[str, ...] = Field((), description="Several base URLs of one service; requests are spread over them.")
@@ -243,7 +208,7 @@ class Cors(Model):
     headers: tuple[str, ...] = Field((), description="Request headers that they may set, beside what always may be.")
     exposed_headers: tuple[str, ...] = Field((), description="Headers of replies that they may read.")
     credentials: Switch = Field(False, description="Whether they may send cookies and read the reply.")
-    max_age_seconds: Annotated[int, Field(ge=0, le=86_400), BeforeValidator(_number)] = Field(
+    max_age_seconds: Annotated[int, Field(ge=0, le=86_400), BeforeValidator(number)] = Field(
         600, description="How long a browser may keep the answer to a preflight."
     )
 
@@ -289,7 +254,7 @@ RouteCors = Annotated[
 class Route(Model):
     """Matches requests and sends them to a feature or to one fixed upstream (exactly one of the two)."""
 
-    model_config = _one_of("feature", "upstream")
+    model_config = one_of("feature", "upstream")
 
     path: str = Field(description="/exact, /prefix/* or /users/{id}/avatar.")
     host: str | None = Field(None, description="A host name, or *.example.com; without a port.")
@@ -309,7 +274,7 @@ class Route(Model):
 
 
 class WebSocket(Model):
-    max_message_bytes: Annotated[int, Field(ge=1, le=1_073_741_824), BeforeValidator(_number)] = Field(
+    max_message_bytes: Annotated[int, Field(ge=1, le=1_073_741_824), BeforeValidator(number)] = Field(
         67_108_864, description="The largest message of a WebSocket, fragments together, in either direction."
     )
 

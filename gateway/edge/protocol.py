@@ -17,18 +17,16 @@ Rules:
 import asyncio
 import secrets
 import time
-from enum import Enum
 from math import inf
 
 import structlog
 import uvicorn
 
-from gateway.client import Listener
+from gateway.edge.connection import LINGER_SECONDS, Connection, Phase
 from gateway.edge.cycle import READ_AHEAD_BYTES, App, Cycle
 from gateway.edge.reply_head import refusal
 from gateway.edge.scope import Ends, client_address, connection_scope, request_scope
 from gateway.edge.state import EdgeState, Room
-from gateway.edge.wire import Wire
 from gateway.errors import ClientError, GatewayError, NoUpstreamError
 from gateway.rules.chunks import BodyFraming, framing_of
 from gateway.rules.framing import bad_request
@@ -37,9 +35,8 @@ from gateway.rules.problem import CONTENT_TYPE, problem_document
 from gateway.rules.request_head import RequestHead, check_beginning, parse_head
 from gateway.rules.target import ALLOW
 from gateway.rules.upgrade import is_handshake
-from gateway.websocket_edge import Upgraded, WebSocketEdge, take_over
+from gateway.websocket_edge import Upgraded, take_over
 
-LINGER_SECONDS = 2.0
 LINGER_BYTES = 67_108_864
 """What is still taken, to be thrown away, from a client that has its last answer, so that it can read it."""
 
@@ -49,44 +46,25 @@ DRAIN_BYTES = 1_048_576
 MAX_EMPTY_LINES = 4
 """Before a request line: RFC 9112 section 2.2 asks for one at least."""
 
+_HEAD, _BODY, _AHEAD, _CLOSING = Phase
+
 log = structlog.get_logger("edge")
 
 
-class Phase(Enum):
-    """What the next bytes are."""
-
-    HEAD = "the beginning of a request"
-    BODY = "more of a request's body"
-    AHEAD = "a request sent ahead of its turn"
-    CLOSING = "nothing: they are thrown away"
-
-
-_HEAD, _BODY, _AHEAD, _CLOSING = Phase
-
-
-class EdgeProtocol(Wire):
+class EdgeProtocol(Connection):
     """One per client connection. `listener` is set by the exchange that is being served, if any. ends: of the
     connection, where a balancer has told them.
     """
 
     def __init__(self, config: uvicorn.Config, server_state: EdgeState, ends: Ends | None = None) -> None:
-        super().__init__(server_state.front, server_state.loop)
+        super().__init__(server_state)
         # of the process
-        self._state = server_state
         self._app: App = config.loaded_app
         # of the connection
-        self.listener: Listener | None = None
         self._ends = ends
         self._scope: dict[str, object] = {}
-        self._address = ""
-        self._half_closed = False
-        self._closes_soon = False
         self._discarded = 0
-        self._websocket: WebSocketEdge | None = None
         # of the request
-        self.phase = _HEAD
-        self.cycle: Cycle | None = None
-        self._buffer = b""
         self._checked = 0
         self._empty_lines = 0
         self._began = 0.0
@@ -238,24 +216,6 @@ class EdgeProtocol(Wire):
             return True
         return False
 
-    def _watch_half_closed(self) -> None:
-        self._loop.call_later(self._front.limits.half_closed_seconds, self._check_half_closed)
-
-    @property
-    def _owes_an_answer(self) -> bool:
-        """A request is being answered: one that came whole, or whose body turned out to be none."""
-        cycle = self.cycle
-        answering = cycle is not None and not (cycle.response_complete or cycle.disconnected)
-        return self.phase is _AHEAD or (self.phase is _CLOSING and answering)
-
-    def _check_half_closed(self) -> None:
-        if self.lost or not self._owes_an_answer:
-            return
-        if self.wrote and self.is_connected():
-            self._watch_half_closed()
-        else:
-            self.transport.abort()
-
     # -- refusals
 
     def _refuse(self, error: GatewayError, text: bytes = b"") -> None:
@@ -365,63 +325,6 @@ class EdgeProtocol(Wire):
         if self.phase is _HEAD and (self._half_closed or (self._closes_soon and not self._buffer)):
             self._end()
 
-    # -- the end
-
-    def _end(self, *, at_once: bool = False) -> None:
-        """Rule 3. at_once: whatever the client still sends."""
-        self.phase = _CLOSING
-        self._buffer = b""
-        if self.lost:
-            return
-        self.deadline = self._loop.time() + LINGER_SECONDS
-        self.resume_reading()
-        if at_once or self._half_closed or not self.transport.can_write_eof():
-            self.transport.close()
-        elif not self.transport.is_closing():
-            self.transport.write_eof()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The client has gone: whoever serves it stops."""
-        self.lost = True
-        self._state.connections.discard(self)
-        self._state.remove(self, self._address)
-        self.resume_writing()
-        if self.cycle is not None:
-            self.cycle.disconnected = not self.cycle.response_complete
-            self.cycle.wake()
-        if self.listener is not None:
-            self.listener.leave()
-
-    def abort(self) -> None:
-        """Rule 4."""
-        self.listener = None
-        if self.cycle is not None:
-            self.cycle.disconnected = True
-        self.reset()
-
-    def cut(self) -> None:
-        """Ends what is being served: with 503 where no answer has begun, else by a cut."""
-        if self._websocket is not None:
-            self._websocket.cut()
-        elif self.listener is not None:
-            self.listener.cut_short()
-        else:
-            self.abort()
-
-    def shutdown(self) -> None:
-        """Closes an idle connection; one with a request, even half a head of it, closes after the answer."""
-        self._closes_soon = True
-        if self._websocket is not None:
-            self._websocket.shutdown()
-        elif self.phase is _HEAD and not self._buffer:
-            self.transport.close()
-
-    def close_soon(self) -> None:
-        """The server drains: one request may still come, if it comes at once."""
-        self._closes_soon = True
-        if self.phase is _HEAD and not self._buffer:
-            self.deadline = self._loop.time() + LINGER_SECONDS
-
     # -- time
 
     def expire(self, now: float) -> None:
@@ -437,11 +340,3 @@ class EdgeProtocol(Wire):
             self.deadline = now + LINGER_SECONDS
         elif self.phase is _CLOSING:
             self.transport.abort()
-
-    def check_writing(self, now: float) -> None:
-        """Of a client that is slower than its answer: one that takes none of it for too long is cut. By the sweep."""
-        if not self.is_taking(now):
-            if self.listener is not None:
-                listener, self.listener = self.listener, None
-                listener.leave()
-            self.abort()
