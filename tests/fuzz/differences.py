@@ -75,6 +75,7 @@ REPLIES_REFUSED = {
     "no-colon": Why("9112 5", "a line without a colon"),
     "name-space": Why("9112 5.1", "space before the colon: a proxy must remove it or refuse"),
     "field-name": Why("9110 5.1", "a name that is no token"),
+    "long-name": Why("9110 5.4", "a name of more than 256 bytes"),
     "many-fields": Why("9110 5.4", "more than 200 fields"),
     "head-length": Why("9110 5.4", "a head of more than 64 KiB"),
     "obs-fold": Why("9112 5.2", "a folded line: 502, as the RFC lets a proxy do"),

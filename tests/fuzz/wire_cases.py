@@ -125,6 +125,10 @@ class HttpxUpstream(asyncio.Protocol):
 
     def connection_made(self, transport):
         self._transport = transport
+        self._state.open.add(transport)
+
+    def connection_lost(self, error):
+        self._state.open.discard(self._transport)
 
     def data_received(self, data):
         case = self._state.case
@@ -143,7 +147,7 @@ class HttpxUpstream(asyncio.Protocol):
 
 async def run_httpx(cases):
     """Each case's requests through a fresh `HttpxClient`. Raises Finding with the case."""
-    state = SimpleNamespace(case=None, said=False)
+    state = SimpleNamespace(case=None, said=False, open=set())
     server = await asyncio.get_running_loop().create_server(lambda: HttpxUpstream(state), "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     context, timeouts = ssl.create_default_context(), Timeouts(5.0, 20.0, 20.0)
@@ -161,6 +165,9 @@ async def run_httpx(cases):
             raise Finding(f"httpx hangs: {case!r}") from None
         finally:
             await client.aclose()
+        for transport in tuple(state.open):
+            transport.abort()
+        await eventually(lambda: not state.open)
     server.close()
     await server.wait_closed()
 
