@@ -12,7 +12,7 @@ from tests.fuzz.strict_request import TOKEN, WELL_FORMED_CHUNK_LINE
 _status_line = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t -~\x80-\xff]*)?")
 _field = re.compile(rb"(" + TOKEN + rb"):[ \t]*([\t -~\x80-\xff]*?)[ \t]*")
 _chunk_line = re.compile(rb"([0-9a-fA-F]+)([ \t]*(?:;[\t -~\x80-\xff]*)?)")
-_chunk_beginning = re.compile(rb"(?:[0-9a-fA-F]{1,15}(?:;[!-~]*)?\r?)?")
+_chunk_beginning = re.compile(rb"(?:[0-9a-fA-F]{1,15}\r?)?")
 MAX_NAME, MAX_LENGTH_DIGITS = 256, 18
 _FRAMING = {b"content-length", b"transfer-encoding"}
 

@@ -6,7 +6,6 @@ And mutated replies over real sockets against the httpx client, which is held ag
 import asyncio
 import contextlib
 import dataclasses
-import ssl
 from types import SimpleNamespace
 
 from gateway.errors import UpstreamError
@@ -150,13 +149,13 @@ async def run_httpx(cases):
     state = SimpleNamespace(case=None, said=False, open=set())
     server = await asyncio.get_running_loop().create_server(lambda: HttpxUpstream(state), "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    context, timeouts = ssl.create_default_context(), Timeouts(5.0, 20.0, 20.0)
+    timeouts = Timeouts(5.0, 20.0, 20.0)
     for case in cases:
         to_head = case.methods[case.broken] == b"HEAD"
         if case.ending == "stay" and h11_reply(case.data, to_head=to_head, eof=False).verdict == "waits":
             case = dataclasses.replace(case, ending="close")  # noqa: PLW2901 - nothing is learnt by waiting
         state.case, state.said = case, False
-        client = HttpxClient([url], timeouts=timeouts, ssl_context=context)
+        client = HttpxClient([url], timeouts=timeouts)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 for place, method in enumerate(case.methods):
