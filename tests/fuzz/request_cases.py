@@ -128,12 +128,17 @@ def _lost_count(messages, found):
 
 
 def _has_left(messages, found):
-    """A client that has closed its sending side within a body, or goes on with nonsense after an early answer has
-    begun, is cut although it has not taken all of that.
+    """A client that has closed its sending side within a body, or goes on with nonsense after an early answer,
+    is cut although it has not taken all of that.
     """
-    last = messages[-1]
-    ends = (last.state == "partial" and last.head_is_whole) or (last.state == "broken" and _early(last))
-    return len(found) == len(messages) - 1 and ends
+    return len(found) == len(messages) - 1 and _may_be_cut(messages[-1])
+
+
+def _may_be_cut(message):
+    """Whether its answer may be lost with its client."""
+    return message.head_is_whole and (
+        message.state == "partial" or (message.state == "broken" and bool(_early(message)))
+    )
 
 
 def judge(case, link, origins):
@@ -158,7 +163,7 @@ def _judge_answers(case, messages, answers):
         if message.becomes_websocket:
             return
         if not left:
-            may_lack = (
+            may_lack = _may_be_cut(message) or (
                 case.ending == "abort" or (last and message.state == "partial") or _may_end_before(messages, place)
             )
             _require(may_lack, f"request {place} ({message.state}) was not answered")

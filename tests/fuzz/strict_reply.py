@@ -12,7 +12,8 @@ from tests.fuzz.strict_request import TOKEN, WELL_FORMED_CHUNK_LINE
 _status_line = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t -~\x80-\xff]*)?")
 _field = re.compile(rb"(" + TOKEN + rb"):[ \t]*([\t -~\x80-\xff]*?)[ \t]*")
 _chunk_line = re.compile(rb"([0-9a-fA-F]+)([ \t]*(?:;[\t -~\x80-\xff]*)?)")
-_chunk_beginning = re.compile(rb"(?:[0-9a-fA-F]{1,15}(?:;[!-~]*)?)?\r?")
+_chunk_beginning = re.compile(rb"(?:[0-9a-fA-F]{1,15}\r?)?")
+MAX_NAME, MAX_LENGTH_DIGITS = 256, 18
 _FRAMING = {b"content-length", b"transfer-encoding"}
 
 
@@ -102,6 +103,8 @@ def _read_head(reply, lines, max_fields):
         each = _field.fullmatch(line)
         if each is None:
             reply.faults.append(_fault_of_field(line))
+        elif len(each[1]) > MAX_NAME:
+            reply.faults.append("long-name")
         else:
             reply.fields.append((each[1].lower(), each[2]))
 
@@ -129,7 +132,7 @@ def _frame(reply, *, to_head):
         reply.faults.append("coding")
     if len(lengths) > 1:
         reply.faults.append("several-lengths")
-    elif lengths and (not re.fullmatch(rb"[0-9]+", lengths[0]) or int(lengths[0]) >= 2**64):
+    elif lengths and (not re.fullmatch(rb"[0-9]+", lengths[0]) or len(lengths[0]) > MAX_LENGTH_DIGITS):
         reply.faults.append("length")
     elif lengths:
         reply.length = int(lengths[0])
@@ -192,6 +195,7 @@ def _read_trailers(reply, data, at):
             reply.state, reply.end = "whole", at
             return
         each = _field.fullmatch(line[:-2]) if line.endswith(b"\r\n") else None
-        if each is None or each[1].lower() in _FRAMING:
-            reply.state, reply.faults = "malformed", ["trailer" if each is None else "framing-trailer"]
+        if each is None or each[1].lower() in _FRAMING or len(each[1]) > MAX_NAME:
+            framing = each is not None and each[1].lower() in _FRAMING
+            reply.state, reply.faults = "malformed", ["framing-trailer" if framing else "trailer"]
             return

@@ -26,7 +26,7 @@ STATUS = {
     "empty-lines": 400, "bare-line-end": 400, "control": 400, "request-line": 400, "version": 505, "target-length": 414,
     "method-forbidden": 405, "method": 501, "head-length": 431, "many-fields": 431, "obs-fold": 400, "name-space": 400,
     "no-colon": 400, "field-name": 400, "long-name": 400, "no-host": 400, "several-hosts": 400, "host": 400,
-    "fragment": 400, "target-form": 400, "authority": 400, "authority-differs": 400, "length-with-coding": 400,
+    "fragment": 400, "target-form": 400, "authority": 400, "target-characters": 400, "length-with-coding": 400,
     "coding-in-1.0": 400, "coding": 400, "coding-unknown": 501, "several-lengths": 400, "length": 400,
     "expectation": 417, "chunk-line": 400, "chunk-end": 400, "chunk-limit": 400, "trailer": 400,
 }  # fmt: skip
@@ -216,6 +216,8 @@ def _read_target(message, faults):
     elif hosts and not _is_authority(hosts[0]):
         faults.append("host")
     message.host, message.path = hosts[0] if hosts else None, target
+    if re.search(rb'[<>"\\\\]', target.partition(b"?")[0]):
+        faults.append("target-characters")
     if b"#" in target:
         faults.append("fragment")
     elif target[:1] != b"/" and not (target == b"*" and message.method == b"OPTIONS"):
@@ -227,11 +229,9 @@ def _read_absolute(message, faults):
     if found is None:
         faults.append("target-form")
         return
-    scheme, authority, rest = found[1].lower(), found[2], found[3]
+    authority, rest = found[2], found[3]
     if not _is_authority(authority):
         faults.append("authority")
-    elif message.host is not None and _comparable(message.host, scheme) != _comparable(authority, scheme):
-        faults.append("authority-differs")
     message.host = authority
     message.path = rest if rest.startswith(b"/") else b"/" + rest
     if not rest and message.method == b"OPTIONS":
@@ -255,13 +255,6 @@ def _is_authority(text):
 
 def _is_port(text):
     return len(text) <= 5 and re.fullmatch(rb"[0-9]+", text) is not None and 1 <= int(text) <= 65_535
-
-
-def _comparable(authority, scheme):
-    name, colon, port = authority.lower().rpartition(b":")
-    if not colon or b"]" in port:
-        return authority.lower()
-    return name if port in {b"", {b"http": b"80", b"https": b"443"}[scheme]} else name + b":" + port
 
 
 def _read_framing(message, faults):

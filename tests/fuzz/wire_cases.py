@@ -6,7 +6,6 @@ And mutated replies over real sockets against the httpx client, which is held ag
 import asyncio
 import contextlib
 import dataclasses
-import ssl
 from types import SimpleNamespace
 
 from gateway.errors import UpstreamError
@@ -125,6 +124,10 @@ class HttpxUpstream(asyncio.Protocol):
 
     def connection_made(self, transport):
         self._transport = transport
+        self._state.open.add(transport)
+
+    def connection_lost(self, error):
+        self._state.open.discard(self._transport)
 
     def data_received(self, data):
         case = self._state.case
@@ -143,16 +146,16 @@ class HttpxUpstream(asyncio.Protocol):
 
 async def run_httpx(cases):
     """Each case's requests through a fresh `HttpxClient`. Raises Finding with the case."""
-    state = SimpleNamespace(case=None, said=False)
+    state = SimpleNamespace(case=None, said=False, open=set())
     server = await asyncio.get_running_loop().create_server(lambda: HttpxUpstream(state), "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    context, timeouts = ssl.create_default_context(), Timeouts(5.0, 20.0, 20.0)
+    timeouts = Timeouts(5.0, 20.0, 20.0)
     for case in cases:
         to_head = case.methods[case.broken] == b"HEAD"
         if case.ending == "stay" and h11_reply(case.data, to_head=to_head, eof=False).verdict == "waits":
             case = dataclasses.replace(case, ending="close")  # noqa: PLW2901 - nothing is learnt by waiting
         state.case, state.said = case, False
-        client = HttpxClient([url], timeouts=timeouts, ssl_context=context)
+        client = HttpxClient([url], timeouts=timeouts)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 for place, method in enumerate(case.methods):
@@ -161,6 +164,9 @@ async def run_httpx(cases):
             raise Finding(f"httpx hangs: {case!r}") from None
         finally:
             await client.aclose()
+        for transport in tuple(state.open):
+            transport.abort()
+        await eventually(lambda: not state.open)
     server.close()
     await server.wait_closed()
 

@@ -303,7 +303,9 @@ async def _use_everything(writer: FlagWriter, registry: WorkerRegistry) -> None:
 
 
 def test_security_names_tests_that_there_are():
-    named = re.findall(r"`(?:tests/)?((?:unit|wire|migration|rollout)/[\w/]+\.py)(?:::(\w+))?`", SECURITY.read_text())
+    named = re.findall(
+        r"`(?:tests/)?((?:unit|wire|migration|rollout|fuzz)/[\w/]+\.py)(?:::(\w+))?`", SECURITY.read_text()
+    )
     assert len(named) > 60
     missing = [f"{file}::{name}" for file, name in named if not (ROOT / "tests" / file).is_file()]
     for file, name in named:
