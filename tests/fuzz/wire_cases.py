@@ -58,13 +58,12 @@ async def run_requests(cases):
     opened = []
     server = await asyncio.get_running_loop().create_server(lambda: WireOrigin(opened), "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with gateway(_PATIENT.format(url=url, client="http1")) as gw:
+    # a server: uvloop waits forever for one that is still open when its loop is closed
+    async with server, gateway(_PATIENT.format(url=url, client="http1")) as gw:
         gw.logged.events = _Nothing()
         for case in cases:
             ending = "eof" if case.ending == "silence" else case.ending
             await _one_request(gw, opened, dataclasses.replace(case, ending=ending, slow=False, chunked=False))
-    server.close()
-    await server.wait_closed()
 
 
 class _Nothing(list):
@@ -148,27 +147,26 @@ async def run_httpx(cases):
     """Each case's requests through a fresh `HttpxClient`. Raises Finding with the case."""
     state = SimpleNamespace(case=None, said=False, open=set())
     server = await asyncio.get_running_loop().create_server(lambda: HttpxUpstream(state), "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    timeouts = Timeouts(5.0, 20.0, 20.0)
-    for case in cases:
-        to_head = case.methods[case.broken] == b"HEAD"
-        if case.ending == "stay" and h11_reply(case.data, to_head=to_head, eof=False).verdict == "waits":
-            case = dataclasses.replace(case, ending="close")  # noqa: PLW2901 - nothing is learnt by waiting
-        state.case, state.said = case, False
-        client = HttpxClient([url], timeouts=timeouts)
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                for place, method in enumerate(case.methods):
-                    await _one_httpx(client, case, place, method)
-        except TimeoutError:
-            raise Finding(f"httpx hangs: {case!r}") from None
-        finally:
-            await client.aclose()
-        for transport in tuple(state.open):
-            transport.abort()
-        await eventually(lambda: not state.open)
-    server.close()
-    await server.wait_closed()
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        timeouts = Timeouts(5.0, 20.0, 20.0)
+        for case in cases:
+            to_head = case.methods[case.broken] == b"HEAD"
+            if case.ending == "stay" and h11_reply(case.data, to_head=to_head, eof=False).verdict == "waits":
+                case = dataclasses.replace(case, ending="close")  # noqa: PLW2901 - nothing is learnt by waiting
+            state.case, state.said = case, False
+            client = HttpxClient([url], timeouts=timeouts)
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    for place, method in enumerate(case.methods):
+                        await _one_httpx(client, case, place, method)
+            except TimeoutError:
+                raise Finding(f"httpx hangs: {case!r}") from None
+            finally:
+                await client.aclose()
+            for transport in tuple(state.open):
+                transport.abort()
+            await eventually(lambda: not state.open)
 
 
 async def _one_httpx(client, case, place, method):
