@@ -7,6 +7,7 @@ events in words with values as keys. Secrets are hidden and forged lines made ha
 import logging
 import os
 import sys
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -18,6 +19,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from gateway.config.schema import Log, RequestLog
 from gateway.model import ALL, NO_FEATURE, NONE, BasisPoints, Reason, Side
 from gateway.percent import format_percent
+from gateway.telemetry.log_stream import LossyStream
 from gateway.telemetry.redact import Redact
 
 MAX_PATH = 1024
@@ -47,32 +49,27 @@ def configure(
     number = logging.getLevelNamesMapping()[level.upper()]
     kind = process or ("control" if slot == "control" else "worker")
     constants = {"process": kind} if slot in {None, kind} else {"process": kind, "slot": str(slot)}
+    processors = _processors(as_json=as_json, colors=terminal, constants=constants)
+    lossy = LossyStream(out, lost=_lost_lines(processors))
     structlog.configure(
-        processors=_processors(as_json=as_json, colors=terminal, constants=constants),
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", _Lossy(out))),
+        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", lossy)),
         cache_logger_on_first_use=True,
     )
     _adopt_standard_logging(number)
 
 
-class _Lossy:
-    """A stream that loses lines when they cannot be written (its reader is gone, the disk is full): a log that fails
-    must not fail the request that it tells of."""
+def _lost_lines(processors: list[Processor]) -> Callable[[int], bytes]:
+    """What stands in the log for lines that nobody took."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+    def tell(lines: int) -> bytes:
+        event: Any = {"event": "log lines were lost: they were not read in time", "lines": lines}
+        for process in processors:
+            event = process(None, "warning", event)
+        return cast("bytes", event) + b"\n"
 
-    def write(self, line: bytes) -> int:
-        try:
-            written = self._stream.write(line)
-            self._stream.flush()
-        except (OSError, ValueError):
-            return 0
-        return written
-
-    def flush(self) -> None:
-        """Done with each line."""
+    return tell
 
 
 def _wants_json(*, terminal: bool) -> bool:
