@@ -7,8 +7,6 @@ import asyncio
 import contextlib
 import json
 import os
-import random
-import socket
 import struct
 import subprocess
 import sys
@@ -17,6 +15,7 @@ from pathlib import Path
 
 from tests.faults.oracle import LEGACY, NEW, Arrival, Splits
 from tests.support.gateway_process import start_gateway
+from tests.support.ports import free_port
 from tests.support.small_disk import may_mount, on_small_disk
 from tests.support.valkey_server import ValkeyServer
 
@@ -62,21 +61,11 @@ routes:
 """
 
 
-def steady_port():
-    """Free, and outside of what the kernel gives to clients: nobody's own end takes it while its server is dead."""
-    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no free port below the ephemeral ones")
-
-
 class OriginProcess:
     """A backend that keeps its port and its record when it is killed and started again."""
 
     def __init__(self, side, directory, think=THINK_SECONDS):
-        self.side, self.port, self.think = side, steady_port(), think
+        self.side, self.port, self.think = side, free_port(), think
         self.record = directory / f"{side}.record"
         self.record.touch()
         self.process = None

@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SIDES = ("legacy", "new")
@@ -85,11 +86,6 @@ def wait_for_health(backend):
                 return
         time.sleep(0.02)  # a poll of a condition, with a deadline
     raise AssertionError(f"{backend.side} does not answer: {backend.log.read_text()}")
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def postgres_programs():

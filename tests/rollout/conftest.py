@@ -1,7 +1,6 @@
 """The stack as `make run` starts it, on free ports, shared by the tests of this folder."""
 
 import asyncio
-import socket
 from pathlib import Path
 
 import httpx
@@ -10,6 +9,7 @@ import pytest
 from stack.layout import Layout
 from stack.run import Stack
 from tests.support.load import until
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,14 +21,6 @@ SECOND_FEATURE = """
     key: ["cookie:gateway_id"]
     no_key: issue
 """
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 class RunningStack:
@@ -83,7 +75,7 @@ def stack(tmp_path_factory):
     )
     shipped = home / "shipped.yaml"
     shipped.write_text(text)
-    port, admin, redis, legacy, new = free_ports(5)
+    port, admin, redis, legacy, new = (free_port() for _ in range(5))
     layout = Layout(
         home=home,
         routes=shipped,

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import xxhash
 
-from tests.rollout.conftest import ROOT, free_ports
+from tests.rollout.conftest import ROOT
 from tests.support.bulk_upstream import BLOCK
+from tests.support.ports import free_port
 
 GIB = 1 << 30
 ALLOWED_GROWTH_KIB = 24 * 1024
@@ -52,7 +53,7 @@ class MemoryWatch:
 
 @pytest.fixture
 def bulk_port():
-    (port,) = free_ports(1)
+    port = free_port()
     program = subprocess.Popen(
         [sys.executable, "-m", "tests.support.bulk_upstream", str(port)], stdout=subprocess.PIPE, cwd=ROOT
     )

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.processes import alive, descendants, rss_mib
 
 __all__ = ["alive", "descendants", "rss_mib"]
@@ -285,12 +286,6 @@ class GatewayProcess:
     def left(self):
         """Processes of this gateway that still run."""
         return [pid for pid in {self.pid, *self.seen} if alive(pid)]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def serve_argv(routes_file, state_dir, *options):

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,12 +12,7 @@ import pytest
 from redis import Redis
 
 from gateway import embedded
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((embedded.HOST, 0))
-        return int(probe.getsockname()[1])
+from tests.support.ports import free_port
 
 
 class ValkeyServer:

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tests.support.gateway_process import ROUTES, Upstream, free_port, gateway_process, get, until
+from tests.support.gateway_process import ROUTES, Upstream, gateway_process, get, until
+from tests.support.ports import free_port
 
 USER = {"x-user": "alice"}
 

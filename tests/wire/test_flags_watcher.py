@@ -13,7 +13,8 @@ from redis import Redis
 from gateway.flags.snapshot import SnapshotFile
 from gateway.rules.flagmodel import EventKind, Hold, Known
 from tests.support.flagtools import until, watching
-from tests.support.valkey_server import ValkeyServer, free_port
+from tests.support.ports import free_port
+from tests.support.valkey_server import ValkeyServer
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,8 @@ from gateway.flags.writer import FlagWriter
 from gateway.model import BasisPoints
 from gateway.rules.flagmodel import FeatureFlags, Hold
 from tests.support.flagtools import until, watching
-from tests.support.valkey_server import ValkeyServer, free_port
+from tests.support.ports import free_port
+from tests.support.valkey_server import ValkeyServer
 
 pytestmark = pytest.mark.anyio
 

@@ -43,7 +43,7 @@ def refused(port):
 
 
 def test_sigterm_serves_on_during_the_delay_and_lets_requests_finish(launch, make_routes, upstreams):
-    gateway = launch(redis="embedded", routes=make_routes(delay=1, timeout=10))
+    gateway = launch(redis="embedded", routes=make_routes(delay=4, timeout=10))
     idle, used = Client(gateway.port), Client(gateway.port)
     for client in (idle, used):
         assert "connection" not in client.ask("/auth/x", headers=USER).headers
@@ -51,19 +51,19 @@ def test_sigterm_serves_on_during_the_delay_and_lets_requests_finish(launch, mak
     until(lambda: upstreams["new"].waiting == 1)
     gateway.process.send_signal(signal.SIGTERM)
     began = time.monotonic()
-    until(lambda: gateway.admin("/readyz").status == 503, seconds=0.8, what="readiness 503, before the delay is over")
+    until(lambda: gateway.admin("/readyz").status == 503, seconds=3.2, what="readiness 503, before the delay is over")
     assert gateway.admin("/readyz?workers=all").status == 503
     assert gateway.admin("/healthz").status == 200
     for reply in (used.ask("/auth/x", headers=USER), get(gateway.port, "/auth/x", headers=USER)):
         assert (reply.status, reply.body) == (200, b"new")
         assert reply.headers["connection"] == "close"
-    assert time.monotonic() - began < 1  # all of that was within the delay
+    assert time.monotonic() - began < 4  # all of that was within the delay
     until(lambda: refused(gateway.port), what="new connections refused, while a request still runs")
     assert gateway.process.poll() is None
     upstreams["new"].release.set()
     running.join()
     assert running.reply.body == b"new"
-    assert gateway.process.wait(5) == 0
+    assert gateway.process.wait(10) == 0
     assert gateway.left() == []
     for client in (idle, used):
         client.__exit__()
@@ -74,7 +74,7 @@ def test_idle_connections_do_not_hold_up_a_stop(launch, make_routes):
     clients = [Client(gateway.port) for _ in range(5)]
     for client in clients:
         client.ask("/auth/x", headers=USER)
-    assert gateway.stop(signal.SIGTERM, seconds=3) == 0
+    assert gateway.stop(signal.SIGTERM, seconds=10) == 0
     assert gateway.left() == []
     for client in clients:
         client.__exit__()
@@ -84,7 +84,7 @@ def test_a_request_longer_than_the_timeout_is_cut(launch, make_routes, upstreams
     gateway = launch(routes=make_routes(timeout=0.3))
     running = Request(gateway.port, "/auth/slow")
     until(lambda: upstreams["new"].waiting == 1)
-    assert gateway.stop(signal.SIGTERM, seconds=4) == 0
+    assert gateway.stop(signal.SIGTERM, seconds=10) == 0
     running.join()
     assert running.was_cut
     assert sum(line["requests_cut"] for line in gateway.lines("stopped") if "requests_cut" in line) == 1
@@ -98,7 +98,7 @@ def test_a_second_signal_stops_at_once(launch, make_routes, upstreams):
     until(lambda: upstreams["new"].waiting == 1)
     gateway.process.send_signal(signal.SIGTERM)
     gateway.until_logged("draining", count=2)
-    assert gateway.stop(signal.SIGINT, seconds=3) == 0
+    assert gateway.stop(signal.SIGINT, seconds=10) == 0
     running.join()
     assert running.was_cut
     assert gateway.left() == []
@@ -109,9 +109,9 @@ def test_sigint_skips_the_delay_and_lets_requests_finish(launch, make_routes, up
     running = Request(gateway.port, "/auth/slow")
     until(lambda: upstreams["new"].waiting == 1)
     gateway.process.send_signal(signal.SIGINT)
-    until(lambda: refused(gateway.port), seconds=3)
+    until(lambda: refused(gateway.port), seconds=10)
     upstreams["new"].release.set()
-    assert gateway.process.wait(3) == 0
+    assert gateway.process.wait(10) == 0
     running.join()
     assert running.reply.body == b"new"
     assert gateway.left() == []
@@ -120,7 +120,7 @@ def test_sigint_skips_the_delay_and_lets_requests_finish(launch, make_routes, up
 def test_a_stop_during_the_start_leaves_nothing(launch):
     gateway = launch(redis="embedded", wait=False)
     until(lambda: len(gateway.pids()) == 4)
-    assert gateway.stop(signal.SIGINT, seconds=5) == 0
+    assert gateway.stop(signal.SIGINT, seconds=10) == 0
     assert gateway.left() == []
     assert not any("Traceback" in line["event"] for line in gateway.lines())
 
@@ -130,7 +130,7 @@ def test_a_worker_that_hangs_is_killed_at_the_second_signal(launch, make_routes)
     gateway.kill("w0", signal.SIGSTOP)
     gateway.process.send_signal(signal.SIGTERM)
     gateway.until_logged("draining")
-    assert gateway.stop(signal.SIGTERM, seconds=4) == 0
+    assert gateway.stop(signal.SIGTERM, seconds=10) == 0
     assert gateway.lines("workers did not stop in time and are killed")
     assert gateway.left() == []
 
@@ -148,4 +148,4 @@ def test_a_control_process_that_dies_in_the_drain_comes_back_unready(launch, mak
             return False
 
     until(unready)
-    assert gateway.stop(signal.SIGTERM, seconds=4) == 0
+    assert gateway.stop(signal.SIGTERM, seconds=10) == 0

@@ -244,7 +244,7 @@ def test_a_start_after_a_killed_supervisor_waits_for_those_who_are_left(launch, 
         until(lambda: upstreams["new"].waiting == 1)
         hung = gateway.kill("w1", signal.SIGSTOP)  # it does not let go of the port
         os.kill(gateway.pid, signal.SIGKILL)
-        gateway.process.wait(5)
+        gateway.process.wait(15)
         options = ("--port", port, "--admin-port", admin_port, "--redis-port", redis_port)
         thread = threading.Thread(target=lambda: goes_on_once_waited_for(gateway, hung))
         thread.start()
@@ -270,7 +270,7 @@ def test_orphans_stop_accepting_at_once(launch, make_routes):
     with Client(gateway.port) as client:
         assert client.ask("/auth/x", headers=USER).status == 200
         os.kill(gateway.pid, signal.SIGKILL)
-        gateway.process.wait(5)
+        gateway.process.wait(15)
 
         def refused():
             try:

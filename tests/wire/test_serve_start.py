@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gateway_process import descendants, free_port, get, serve_argv, until
+from tests.support.gateway_process import descendants, get, serve_argv, until
+from tests.support.ports import free_port
 
 BAD = """\
 version: 1
