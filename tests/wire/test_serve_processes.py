@@ -100,7 +100,7 @@ def test_a_killed_control_process_takes_no_request_with_it(launch):
 
 
 def test_when_the_supervisor_is_killed_everything_ends_by_itself(launch, make_routes):
-    gateway = launch(redis="embedded", routes=make_routes(delay=0.3))
+    gateway = launch(redis="embedded", routes=make_routes(delay=3))
     pids, run_dirs = gateway.pids(), _run_dirs(gateway)
     assert set(pids) == {"w0", "w1", "control", "redis"}
     with Client(gateway.port) as client:
