@@ -114,7 +114,8 @@ def _left_out(states: dict[str, list[dict[str, Any]]]) -> list[str]:
             if target["state"] != "serving" or target["problem"]:
                 found.setdefault((target["target"], target["state"], target["problem"] or ""), []).append(slot)
     return [
-        f"; {safe(target)} [bold red]{state}[/] in {', '.join(slots)}{f' ({safe(problem)})' if problem else ''}"
+        f"; {safe(target)} [bold red]{'failing' if state == 'serving' else state}[/] in {', '.join(slots)}"
+        f"{f' ({safe(problem)})' if problem else ''}"
         for (target, state, problem), slots in found.items()
     ]
 
