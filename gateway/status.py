@@ -12,7 +12,7 @@ from gateway.deaths import Deaths, read_deaths
 from gateway.flagdesk import flag_json
 from gateway.flags.history import Change
 from gateway.flags.stored import FlagStoreError
-from gateway.report import WorkerState
+from gateway.report import UpstreamState, WorkerState
 from gateway.rolling import read_roll
 from gateway.telemetry.redact import clean_text
 
@@ -109,9 +109,25 @@ def _feature(
         "shares": shares,
         "changed": changed.fields() if changed is not None else None,
         "in_flight": _in_flight(name, states),
+        "new_down": _new_down(control, name, states),
+        "diverts": name in control.plan.features and control.plan.features[name].diverts,
         "falling_back": sum(state.falling_back.get(name, 0) for state in states.values() if state is not None),
         "traffic": control.traffic.recent(name),
     }
+
+
+def _new_down(control: ControlView, name: str, states: Mapping[str, WorkerState | None]) -> list[str]:
+    """The workers in which new's breaker is open, or none of its targets is well."""
+    feature = control.plan.features.get(name)
+    if feature is None:
+        return []
+    news = {slot: state.upstreams.get(feature.upstreams[1]) for slot, state in states.items() if state is not None}
+    return [slot for slot, upstream in news.items() if upstream is not None and _is_down(upstream)]
+
+
+def _is_down(upstream: UpstreamState) -> bool:
+    unhealthy = bool(upstream.states) and all(state == "unhealthy" for state in upstream.states)
+    return unhealthy or upstream.breaker == "open"
 
 
 def _in_flight(name: str, states: Mapping[str, WorkerState | None]) -> dict[str, int]:

@@ -248,6 +248,9 @@ def _worker_notes(content: dict[str, Any]) -> list[str]:
 def _feature_notes(content: dict[str, Any]) -> list[str]:
     notes = []
     for name, feature in content["features"].items():
+        if feature["new_down"] and not feature["killed_by"]:
+            where = "legacy serves its users there" if feature["diverts"] else "its users get 503 there"
+            notes.append(f"[bold red]{name}:[/] new is down in {', '.join(feature['new_down'])}: {where}")
         notes += [f"[yellow]{name}:[/] {safe(note)}" for note in notes_of(feature)]
         if feature["workers_differ"]:
             notes.append(f"[yellow]{name}:[/] workers differ: {feature['shares']}")

@@ -167,3 +167,21 @@ def test_a_snapshot_that_cannot_be_written_is_shown_until_it_can(launch, tmp_pat
     taken.rmdir()
     until(lambda: "snapshot:" not in run(gateway, "status"))
     assert json.loads(taken.read_text())["features"]["auth"]["percent"] == 2_500
+
+
+@pytest.mark.parametrize(
+    ("says", "told"), [("", "legacy serves its users there"), (", on_unhealthy: fail", "its users get 503 there")]
+)
+def test_a_new_that_is_down_is_told_at_its_feature(tmp_path, says, told):
+    legacy = Upstream("legacy")
+    text = ROUTES.format(legacy=legacy.port, new=free_port(), percent=100, delay=0, timeout=5)
+    assert "percent: 100" in text
+    with gateway_process(tmp_path, text.replace("percent: 100", f"percent: 100{says}"), workers=1) as running:
+        assert "new is down" not in run(running, "status")
+        for _ in range(5):
+            assert get(running.port, "/auth/x", headers=USER).status == 502
+        shown = run(running, "status")
+        assert f"auth: new is down in w0: {told}" in shown
+        assert "BREAKER OPEN in w0;" in shown
+        assert "failing in w0 (The upstream does not accept connections.)" in shown
+    legacy.close()
