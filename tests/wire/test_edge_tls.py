@@ -332,6 +332,20 @@ async def test_a_refused_upload_is_told_so_while_it_still_sends(shown):
 
 
 @applies(*BOTH_LOOPS)
+async def test_what_is_thrown_away_behind_a_goodbye_has_a_bound(shown, monkeypatch):
+    async def send_on(peer):
+        for _ in range(400):
+            await peer.send(b"x" * 65_536)
+
+    monkeypatch.setattr("gateway.edge.tls.DISCARDED_BYTES", 1_000_000)
+    async with ready(shown) as (_, gw, peer):
+        await peer.send(b"POST / HTTP/1.1\r\ncontent-length: 500000000\r\n\r\n")  # without Host
+        with pytest.raises(ConnectionError):
+            await send_on(peer)
+        await eventually(lambda: not gw.server.server_state.swept)
+
+
+@applies(*BOTH_LOOPS)
 @pytest.mark.parametrize("request_line", [b"GET / HTTP/1.0\r\n\r\n", GET])
 async def test_a_broken_answer_ends_in_a_reset_and_without_a_goodbye(shown, request_line):
     async def script(peer):
