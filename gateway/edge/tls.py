@@ -7,6 +7,7 @@ asyncio and uvloop. Here a connection ends as it does without TLS:
 1.  `write_eof` says goodbye (close_notify) and shuts down our side; what the client still sends is thrown away unread.
 2.  `close` says goodbye and closes. `abort` says nothing: a broken answer never looks whole.
 3.  A client that has said goodbye, or has shut down its side, may still be sent its answer.
+4.  What TLS answers by itself to a client that takes nothing is bounded.
 """
 
 import asyncio
@@ -19,6 +20,9 @@ RECORD_BYTES = 65_536
 
 DISCARDED_BYTES = 67_108_864
 """What is still taken, to be thrown away, from a client to whom we have said goodbye."""
+
+UNHEARD_BYTES = 16_384
+"""How much TLS itself may say to a client that takes nothing: hundreds of answers to KeyUpdate; clients send a few."""
 
 
 class Handshake:
@@ -53,6 +57,8 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         self._stays = False  # after that
         self._shut = False  # by us
         self._discarded = 0
+        self._choked = False  # the client takes less than it is sent
+        self._unheard = 0  # of what TLS has said by itself since then
 
     def begin(self, app: asyncio.Protocol) -> None:
         """Takes the socket over from whoever had it, and gives the app what has come behind the handshake."""
@@ -87,12 +93,22 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
             self._break_off()
             return
         if self._outgoing.pending:
-            self._flush()
+            self._answer()
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if data:
             self._app.data_received(data)
         if goodbye and not self._raw.is_closing():
             self._end()
+
+    def _answer(self) -> None:
+        """What TLS says by itself (KeyUpdate, alerts), no app holds back: a client that provokes it and takes none of
+        it would fill our memory (RFC 8446 section 4.6.3).
+        """
+        if self._choked:
+            self._unheard += self._outgoing.pending
+        self._flush()
+        if self._unheard > UNHEARD_BYTES:
+            self._raw.abort()
 
     def _break_off(self) -> None:
         """What came is not what the client sent: it is told so, and nothing more is believed."""
@@ -112,9 +128,12 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         return self._stays
 
     def pause_writing(self) -> None:
+        self._choked = True
         self._app.pause_writing()
 
     def resume_writing(self) -> None:
+        self._choked = False
+        self._unheard = 0
         self._app.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -141,7 +141,7 @@ def _check_extensions(header: bytes, at: int) -> None:
     while at < len(header):
         value = at + 3
         end = value + int.from_bytes(header[at + 1 : value])
-        if value > len(header) or end > len(header):
+        if end > len(header):
             raise ProxyHeaderError("an extension is longer than the header")
         if header[at] == _CRC32C:
             if end - value != 4:

@@ -13,6 +13,7 @@ import structlog
 
 from gateway.certificate_files import inspection, unusable
 from gateway.config.accepted import Accepted
+from gateway.config.tls_files import faults_of
 from gateway.reload import accept, os_error_in_words, read_accepted
 from gateway.rules.access import is_loopback
 from gateway.settings import ADMIN_TOKEN, Settings, admin_token
@@ -128,3 +129,22 @@ def _with_certificates(accepted: Accepted, settings: Settings, faults: list[str]
     problems = unusable(accepted.routes.tls, settings.routes.parent)
     faults += [f"{settings.accepted_file}: {problem}" for problem in problems]
     return None if problems else accepted
+
+
+def check_for_worker(settings: Settings) -> None:
+    """Before a worker that holds good certificates gives way to one that must read their files anew: those files may be
+    in the middle of a renewal. Raises StartError. A damaged accepted copy is the new worker's to tell.
+    """
+    try:
+        accepted = read_accepted(settings.accepted_file)
+    except (OSError, ValueError):
+        accepted = None
+    if accepted is None:
+        return
+    routes = accepted.routes
+    problems = unusable(routes.tls, settings.routes.parent) if settings.speaks_tls else []
+    for name, upstream in routes.upstreams.items():
+        if upstream.is_secure:
+            problems += [f"upstream {name}: {fault}" for fault in faults_of(upstream.tls)]
+    if problems:
+        raise StartError(", and ".join(problems))

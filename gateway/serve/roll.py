@@ -1,8 +1,9 @@
 """A roll: every worker is replaced by a new one, one after the other, and no request fails.
 
 Rules: a new worker must be ready before the old one is told to go; the old one must be gone before the next slot's
-turn, so that there is never more than one worker too many. A new one that ends or is not ready in time is given up, and
-so is the roll: its slot keeps the old worker, those that were replaced keep their new ones.
+turn, so that there is never more than one worker too many. A new one that would lack certificates, that ends or is not
+ready in time is given up, and so is the roll: its slot keeps the old worker, those that were replaced keep their new
+ones.
 """
 
 import signal
@@ -14,6 +15,7 @@ import structlog
 
 from gateway.rolling import RollState
 from gateway.serve.child import Child
+from gateway.serve.ground import StartError
 
 READY_SECONDS = 30.0
 """A new worker serves within a second or two; one that waits for Redis, a second more."""
@@ -25,7 +27,9 @@ class Fleet(Protocol):
     """The supervisor, for a roll."""
 
     def successor(self, slot: str) -> Child:
-        """A new worker for a slot, started beside the one it has. Raises OSError."""
+        """A new worker for a slot, started beside the one it has. Raises OSError, and StartError where it would lack
+        what the old one has.
+        """
         ...
 
     def is_ready(self, child: Child) -> bool:
@@ -37,7 +41,7 @@ class Fleet(Protocol):
         ...
 
     def gone(self, old: Child) -> None:
-        """The old worker has ended."""
+        """The old worker has ended, or the new one that was given up."""
         ...
 
     def drain_seconds(self) -> float:
@@ -80,12 +84,16 @@ class Roll:
         except OSError as error:
             self._fail(f"cannot be started: {error.strerror or error}")
             return
+        except StartError as error:
+            self._fail(f"would lack what the old one has: {error}")
+            return
         self._deadline = time.monotonic() + READY_SECONDS
         self._tell("rolling")
 
     def _await_ready(self, child: Child) -> None:
         if child.reap() is not None:
             self.coming = None
+            self._fleet.gone(child)
             self._fail(f"ended before it was ready: {child.last_end}")
         elif self._fleet.is_ready(child):
             self.coming, self.going = None, self._fleet.relieve(self._waiting[0], child)
@@ -95,6 +103,7 @@ class Roll:
             self.coming = None
             child.signal(signal.SIGKILL)
             child.end(seconds=1)
+            self._fleet.gone(child)
             self._fail(f"was not ready within {READY_SECONDS:.0f} s")
 
     def _await_gone(self, child: Child) -> None:

@@ -24,7 +24,7 @@ from gateway.pulse import Pulses
 from gateway.reload import read_accepted
 from gateway.rolling import RollState, write_roll
 from gateway.serve.child import Child
-from gateway.serve.ground import StartError, check_admin, check_routes, empty, locked, run_dir
+from gateway.serve.ground import StartError, check_admin, check_for_worker, check_routes, empty, locked, run_dir
 from gateway.serve.predecessors import TakenError, once_they_left, record
 from gateway.serve.roll import Roll
 from gateway.serve.signals import HURRY, Ear, listening
@@ -286,6 +286,7 @@ class Supervisor:
 
     def successor(self, slot: str) -> Child:
         """For `Roll`."""
+        check_for_worker(self.settings)
         child = self._worker(slot, turn=1 - self._turns.get(slot, 0))
         self._start(child)
         return child

@@ -92,7 +92,8 @@ def reserve(descriptor: int, size: int) -> None:
 class CounterFile:
     """One file of one process: `cell(key)` finds or appends a value. Not thread-safe.
 
-    While the disk is full, values that are new are counted in memory, where nobody sees them; the log says so.
+    While the disk is full, values that are new are counted in memory, where nobody sees them; the log says so. A file
+    for which there was no room when it was opened stays there to the end of the process.
     """
 
     def __init__(self, path: Path) -> None:
@@ -104,6 +105,7 @@ class CounterFile:
         self._positions: dict[str, int] = {}
         self._unseen: dict[str, memoryview[float]] = {}
         self._told = False
+        self._in_memory = False
         try:
             self._open(path)
         except DamagedFileError:
@@ -121,6 +123,7 @@ class CounterFile:
             reserve(self._descriptor, size)
         except OSError as error:
             self._tell(error)
+            self._in_memory = True
             self._map = mmap.mmap(-1, size)
         else:
             self._map = mmap.mmap(self._descriptor, size)
@@ -155,7 +158,12 @@ class CounterFile:
         return position
 
     def _grow(self, needed: int) -> None:
-        """Maps the file anew. Cells keep views of the old mapping, which shows the same pages and so stays right."""
+        """Maps the file anew. Cells keep views of the old mapping, which shows the same pages and so stays right.
+
+        Raises OSError where there is no room.
+        """
+        if self._in_memory:  # a file from here on would lack what stands before
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         size = len(self._map)
         while size < needed:
             size *= 2

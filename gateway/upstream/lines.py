@@ -49,9 +49,10 @@ class Lines:
         return sum(self.counts)
 
     async def connect(self, total_deadline: float) -> "Line":
-        places = [place for place in self._in_turn() if self.counts[place] < self._most]
         error = upstream_error(UpstreamErrorKind.POOL_TIMEOUT, sent=False)
-        for place in places:
+        for place in self._in_turn():
+            if self.counts[place] >= self._most:  # now: others may have filled it while we tried the one before
+                continue
             line = Line(self, place)
             try:
                 line.connection = await self._open(place, total_deadline)

@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.faults.load import MAY_FALL_BACK
 from tests.faults.oracle import LEGACY, NEW
 from tests.faults.rig import FIRST_BYTE_SECONDS, PERCENT
+from tests.support.scripted_upstream import eventually
 
 HOUR, DAY = 3600.0, 86_400.0
 
@@ -61,9 +62,15 @@ def costs_nothing(outcome, spell):
 # -- processes of the gateway
 
 
+async def _pid(rig, slot):
+    """Of the process, which another fault of the schedule may have killed a moment ago."""
+    await eventually(lambda: slot in rig.gateway.pids())
+    return rig.gateway.pids()[slot]
+
+
 def _kill_worker(slot):
     async def inject(rig, spell):
-        spell.kept["pid"] = pid = rig.gateway.pids()[slot]
+        spell.kept["pid"] = pid = await _pid(rig, slot)
         os.kill(pid, signal.SIGSTOP)  # so that whose connections it holds is known when it dies
         spell.ports |= rig.owners([pid])
         os.kill(pid, signal.SIGKILL)
@@ -77,7 +84,7 @@ def _is_replaced(slot):
 
 def _stall_worker(slot):
     async def inject(rig, spell):
-        spell.kept["pid"] = rig.gateway.pids()[slot]
+        spell.kept["pid"] = await _pid(rig, slot)
         os.kill(spell.kept["pid"], signal.SIGSTOP)
 
     async def repair(rig, spell):
@@ -88,7 +95,7 @@ def _stall_worker(slot):
 
 
 async def _kill_control(rig, spell):
-    spell.kept["pid"] = rig.gateway.pids()["control"]
+    spell.kept["pid"] = await _pid(rig, "control")
     os.kill(spell.kept["pid"], signal.SIGKILL)
 
 
@@ -101,7 +108,7 @@ def _no_descriptors(slot):
     """The worker may open nothing more: no client's connection, no upstream's, no file."""
 
     async def inject(rig, spell):
-        pid = spell.kept["pid"] = rig.gateway.pids()[slot]
+        pid = spell.kept["pid"] = await _pid(rig, slot)
         spell.kept["limit"] = _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         lowest_free = _lowest_free_descriptor(pid)
         spell.ports |= rig.owners([pid])
@@ -255,7 +262,7 @@ async def _disk_has_room(rig, spell):
 
 async def _files_may_not_grow(rig, spell):
     """The control process may write to no file: what it finds is what a full disk shows, on any file system."""
-    pid = spell.kept["pid"] = rig.gateway.pids()["control"]
+    pid = spell.kept["pid"] = await _pid(rig, "control")
     soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     spell.kept["limit"] = soft, hard
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))

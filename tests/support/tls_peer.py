@@ -8,11 +8,13 @@ async with dialed(port) as peer:
 import asyncio
 import contextlib
 import datetime as dt
+import hmac
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
 import trustme
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 AUTHORITY = trustme.CA()
 
@@ -150,3 +152,37 @@ async def dialed(port):
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
+
+
+class KeyUpdates:
+    """A client's KeyUpdate records, each asking for one in return (RFC 8446 section 4.6.3): Python's TLS sends none.
+
+    secret: CLIENT_TRAFFIC_SECRET_0 of the context's key log, of TLS_AES_256_GCM_SHA384. sent: records that the client
+    has already sealed with it; after the first of these, it can seal none any more.
+    """
+
+    _WORDS = b"\x18\x00\x00\x01\x01\x16"
+
+    def __init__(self, key_log, *, sent):
+        (line,) = [line for line in key_log.read_text().splitlines() if line.startswith("CLIENT_TRAFFIC_SECRET_0 ")]
+        self._secret = bytes.fromhex(line.split()[2])
+        self._sealed = sent
+
+    def records(self, count):
+        return b"".join(self._next() for _ in range(count))
+
+    def _next(self):
+        head = b"\x17\x03\x03" + (len(self._WORDS) + 16).to_bytes(2)
+        nonce = int.from_bytes(self._derived(b"iv", 12)) ^ self._sealed
+        key = AESGCM(self._derived(b"key", 32))
+        self._secret, self._sealed, record = (
+            self._derived(b"traffic upd", 48),
+            0,
+            head + key.encrypt(nonce.to_bytes(12), self._WORDS, head),
+        )
+        return record
+
+    def _derived(self, label, length):
+        label = b"tls13 " + label
+        info = length.to_bytes(2) + bytes((len(label),)) + label + b"\0"
+        return hmac.digest(self._secret, info + b"\1", "sha384")[:length]

@@ -113,7 +113,8 @@ def test_nothing_else_is(values, path):
 def test_metrics_may_be_opened_and_nothing_else_with_them():
     opened = Access(TOKEN, "0.0.0.0", open_metrics=True)
     assert refused(opened, path="/metrics") is None
-    assert refused(opened, path="/api/status") == 401
+    for path in ("/api/status", "/metrics/", "/metrics/x", "/metricsx", "/METRICS"):
+        assert refused(opened, path=path) == 401
     assert refused(opened, path="/metrics", host=b"evil.test") == 421
 
 

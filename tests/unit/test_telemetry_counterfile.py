@@ -1,5 +1,7 @@
 """The counter files: the format is prometheus_client's, a reborn worker goes on, damage costs no start."""
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -122,3 +124,20 @@ def test_with_a_slot_files_bear_its_name(monkeypatch, tmp_path):
     assert counterfile.use_slot_files() == "w3"
     values.ValueClass("counter", "a", "a_total", (), (), "help").inc(2.0)
     assert [path.name for path in Path(directory).glob("*.db")] == ["counter_w3.db"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="room is reserved on Linux alone")
+def test_a_file_that_had_no_room_at_first_is_never_half_written_later(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "counter_w0.db"
+    with monkeypatch.context() as while_full:
+        while_full.setattr(os, "posix_fallocate", full)
+        file = CounterFile(path)
+        bump(file, "before")
+    for number in range(2000):  # more than it was opened with
+        bump(file, f"{number:080}")
+    assert file.cell("before")[0][file.cell("before")[1]] == 1.0
+    assert file.cell(f"{1999:080}")[0][0] == 1.0
+    assert stored(path) == {}

@@ -15,7 +15,7 @@ from gateway.config.schema import CertificateFiles, Tls
 from tests.support.edge_cases import BOTH_LOOPS, EDGE, LAST
 from tests.support.proxy_harness import BrokenReplyError, gateway, head_of, one, two
 from tests.support.scripted_upstream import answer_all, answering, applies, eventually, serving
-from tests.support.tls_peer import dialed, issue, trusting
+from tests.support.tls_peer import KeyUpdates, dialed, issue, trusting
 from tests.support.websocket_peer import TEXT, echo, upgrade
 
 GET = head_of("GET", "/")
@@ -332,6 +332,20 @@ async def test_a_refused_upload_is_told_so_while_it_still_sends(shown):
 
 
 @applies(*BOTH_LOOPS)
+async def test_what_is_thrown_away_behind_a_goodbye_has_a_bound(shown, monkeypatch):
+    async def send_on(peer):
+        for _ in range(400):
+            await peer.send(b"x" * 65_536)
+
+    monkeypatch.setattr("gateway.edge.tls.DISCARDED_BYTES", 1_000_000)
+    async with ready(shown) as (_, gw, peer):
+        await peer.send(b"POST / HTTP/1.1\r\ncontent-length: 500000000\r\n\r\n")  # without Host
+        with pytest.raises(ConnectionError):
+            await send_on(peer)
+        await eventually(lambda: not gw.server.server_state.swept)
+
+
+@applies(*BOTH_LOOPS)
 @pytest.mark.parametrize("request_line", [b"GET / HTTP/1.0\r\n\r\n", GET])
 async def test_a_broken_answer_ends_in_a_reset_and_without_a_goodbye(shown, request_line):
     async def script(peer):
@@ -379,6 +393,45 @@ async def test_a_client_that_does_not_read_is_cut(shown):
         await peer.send(GET)
         await gw.until_counted()
         assert gw.requests == {("none", "fixed", "499"): 1}
+
+
+@applies(*BOTH_LOOPS)
+@pytest.mark.parametrize(("updates", "whole"), [(100, True), (2000, False)])
+async def test_who_makes_tls_talk_and_does_not_listen_is_cut(shown, tmp_path, updates, whole):
+    """A KeyUpdate that asks for one in return costs 27 bytes, and 27 bytes wait here until the client takes them."""
+
+    async def script(peer):
+        await peer.request()
+        peer.writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 30000000\r\n\r\n" + b"x" * 30_000_000)
+        await peer.closed()
+
+    context = trusting(keylog_filename=str(tmp_path / "keys"))
+    async with serving(script) as old, gateway(one(old), tls=shown) as gw, dialed(gw.port) as peer:
+        await peer.shake_hands(context=context)
+        peer.reader._transport.pause_reading()
+        await peer.send(GET)
+        await eventually(lambda: any(each.write_paused for each in gw.server.server_state.swept))
+        await peer.raw(KeyUpdates(tmp_path / "keys", sent=1).records(updates))
+        if whole:
+            peer.reader._transport.resume_reading()
+            taken = 0
+            while taken < 30_000_000:
+                peer.data = b""
+                taken += (await peer.read(until=b"x")).count(b"x")
+        await gw.until_counted()
+        assert gw.requests == {("none", "fixed", "200" if whole else "499"): 1}
+
+
+@applies(*EDGE)
+async def test_answers_of_tls_that_are_taken_have_no_bound(shown, tmp_path):
+    context = trusting(keylog_filename=str(tmp_path / "keys"))
+    async with serving(answer_all) as old, gateway(one(old), tls=shown) as gw, dialed(gw.port) as peer:
+        await peer.shake_hands(context=context)
+        await peer.send(GET)
+        await peer.read(until=b"ok")
+        await peer.raw(KeyUpdates(tmp_path / "keys", sent=1).records(2000) + b"\x17\x03\x03\x00\x14" + b"x" * 20)
+        with pytest.raises(ssl.SSLError, match=r"BAD_RECORD_MAC"):  # it has read them all
+            await peer.read()
 
 
 @applies(*BOTH_LOOPS)

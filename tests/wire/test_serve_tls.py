@@ -250,6 +250,19 @@ def test_a_worker_without_a_certificate_leaves_tls_to_the_others(gateway):
         os.kill(gateway.pids()["w1"], signal.SIGCONT)
 
 
+def test_no_worker_is_replaced_while_its_certificate_could_not_be_read_again(gateway):
+    good, before = gateway.pair.key.read_bytes(), gateway.pids()
+    gateway.pair.write(key=b"nonsense")
+    ran = gateway.command("reload", "--workers")
+    assert ran.returncode == 1
+    assert f"would lack what the old one has: tls/shop.pem: {NO_KEY}; the old one keeps running" in ran.stderr
+    assert gateway.pids() == before
+    assert shown(gateway.tls_port) == BEFORE
+    gateway.pair.write(key=good)
+    assert gateway.command("reload", "--workers").returncode == 0
+    assert shown(gateway.tls_port) == BEFORE
+
+
 def test_a_drain_of_connections_over_tls(secure):
     gateway = secure()
     with Secure(gateway.tls_port) as idle, Secure(gateway.tls_port) as silent:

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from gateway.errors import UpstreamError
+from gateway.upstream.api import PoolLimits
 from gateway.websocket_upstream import Accepted, dial
 from tests.support.proxy_harness import OUR_EDGE, gateway, head_of, one, two
 from tests.support.scripted_upstream import (
@@ -387,3 +389,26 @@ async def test_a_line_that_ends_twice_gives_its_place_back_once(kind):
             assert client.lines.open == 1
         other.end()
         other.connection.abort()
+
+
+@applies(*HTTP1)
+async def test_a_target_that_was_filled_while_another_was_tried_is_full(kind):
+    async def script(peer):
+        await peer.closed()
+
+    async def connect(client):
+        try:
+            return await client.lines.connect(float("inf"))
+        except UpstreamError as error:
+            return error
+
+    limits = PoolLimits(max_connections=1)
+    async with serving(script) as old:
+        for _ in range(10):  # which of them is tried first is drawn
+            with unused_port() as port:
+                async with connected(kind, f"http://127.0.0.1:{port}", old.url, limits=limits) as client:
+                    found = await asyncio.gather(*(connect(client) for _ in range(2)))
+                    (line,) = [each for each in found if not isinstance(each, UpstreamError)]
+                    assert client.lines.counts == [0, 1]
+                    line.end()
+                    line.connection.abort()
