@@ -24,7 +24,8 @@ from websockets.exceptions import WebSocketException
 
 from tests.faults.client import Ask, connect
 from tests.faults.load import SteadyLoad
-from tests.faults.rig import PERCENT, ROOT, ROUTES, Rig, steady_port
+from tests.faults.rig import PERCENT, ROOT, ROUTES, Rig
+from tests.support.ports import free_port
 from tests.support.processes import rss_mib
 
 SAMPLE_SECONDS = 10.0
@@ -265,7 +266,7 @@ def start_chat(port):
 
 
 async def soak(directory, *, minutes, seed, rate=None):
-    port = steady_port()
+    port = free_port()
     chat = start_chat(port)
     try:
         with Rig(directory, wall_clock=False, small_disk=False, routes=soak_routes(port), record=False) as rig:
