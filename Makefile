@@ -15,7 +15,7 @@ run: install  ## everything on embedded defaults; make run ARGS="--port 8080"
 install: $(VENV)/.installed  ## .venv with the `gateway` command
 
 test: lint  ## lint, types and all tests: those that measure under load run last and alone
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ALONE:%=--ignore=%)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ALONE:%=--ignore=%)
 	$(BIN)/python -m pytest $(ALONE)
 
 faults: $(VENV)/.installed-dev  ## five minutes of random faults under load: make faults ARGS="--seed 7"
