@@ -113,6 +113,8 @@ def _troubles(status):
     """What is not well, by the names that faults have for what they hurt."""
     redis = status["redis"]
     found = {slot for slot, worker in status["workers"].items() if not worker["up"]}
+    if found:  # whether their breakers are open is known when they answer again
+        found |= {LEGACY, NEW}
     if not (redis["up"] and all(worker["up"] for worker in redis["workers"].values())):
         found.add("redis")
     if not status["config"]["file_in_force"] or status["config"]["workers_behind"]:
