@@ -130,11 +130,6 @@ def on_its_connections(outcome, spell):
     return outcome.answer.port in spell.ports
 
 
-def on_its_connections_or_refused(outcome, spell):
-    """A connection that ends frees its descriptor for one more, which may come and be gone between the two looks."""
-    return on_its_connections(outcome, spell) or outcome.why == "503"
-
-
 # -- backends
 
 
@@ -338,7 +333,7 @@ def _worker(slot):
             f"{slot} without descriptors",
             hurts,
             *_no_descriptors(slot),
-            on_its_connections_or_refused,
+            on_its_connections,
             diverts=on_its_connections,
             hold=0.8,
         ),
