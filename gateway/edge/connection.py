@@ -44,7 +44,7 @@ class Connection(Wire):
 
     def expire(self, now: float) -> None:
         """The deadline has passed; what did not come in time is for the class that reads to say."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: EdgeProtocol, the only subclass, has it
 
     def _end(self, *, at_once: bool = False) -> None:
         """Rule 3. at_once: whatever the client still sends."""

@@ -108,6 +108,7 @@ class Load:
     async def __aenter__(self):
         self._stop = False
         self._open = [await Connection.open(self.port) for _ in range(self.connections)]
+        # owned here and awaited in __aexit__
         self._tasks = [asyncio.create_task(self._run(number, link)) for number, link in enumerate(self._open)]
         return self
 

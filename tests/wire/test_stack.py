@@ -66,7 +66,7 @@ class StackProcess:
         self.process.send_signal(number)
         self.process.wait(10)
         seconds = time.monotonic() - began
-        # One that was being started in that moment finds its lifeline cut, and ends by itself.
+        # One process was once seen alive at this point, under load; why is not known yet.
         until(lambda: not any(alive(pid) for pid in self.seen), seconds=10, what="the end of every process")
         return seconds
 
