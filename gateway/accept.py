@@ -16,6 +16,8 @@ from pathlib import Path
 
 import structlog
 
+from gateway.descriptors import RESERVE, Reserve
+
 YIELD_SECONDS = 0.001
 BATCH = 32
 """Connections that are taken at one wake-up: a burst must not wait in the kernel's queue, nor hold up those who are
@@ -76,11 +78,16 @@ class Acceptor:
     """Accepts connections and hands each to a new protocol. Owned by `EdgeServer`."""
 
     def __init__(
-        self, listener: socket.socket, protocol: Callable[[], asyncio.BaseProtocol], board: ConnectionBoard | None
+        self,
+        listener: socket.socket,
+        protocol: Callable[[], asyncio.BaseProtocol],
+        board: ConnectionBoard | None,
+        reserve: Reserve = RESERVE,
     ) -> None:
         self._listener = listener
         self._protocol = protocol
         self._board = board
+        self._reserve = reserve
         self._loop = asyncio.get_running_loop()
         self._resume: asyncio.TimerHandle | None = None
         self._opening: set[asyncio.Task[None]] = set()
@@ -112,6 +119,9 @@ class Acceptor:
 
     def _take(self, at_least: int) -> None:
         """Up to a batch. at_least: so many are not left to others any more."""
+        if not self._reserve.hold():
+            self._refused("the last descriptors are for the requests of those who are connected")
+            return
         for number in range(BATCH):
             if number >= at_least and self._board is not None and self._board.should_yield(len(self._opening)):
                 self._pause(YIELD_SECONDS)
@@ -139,7 +149,7 @@ class Acceptor:
             connection, _ = self._listener.accept()
         except OSError as error:
             if error.errno not in _TRANSIENT:
-                self._refused(error)
+                self._refused(error.strerror)
             return error.errno == errno.ECONNABORTED
         self._exhausted = False
         connection.setblocking(False)
@@ -154,9 +164,11 @@ class Acceptor:
         except OSError:
             connection.close()  # it was gone before it was here
 
-    def _refused(self, error: OSError) -> None:
-        """No descriptors or no memory: told once, tried again soon; connections wait in the kernel's queue."""
+    def _refused(self, problem: str | None) -> None:
+        """No descriptors or no memory: told once, tried again soon; connections wait in the kernel's queue, where
+        another worker may take them.
+        """
         if not self._exhausted:
             self._exhausted = True
-            log.error("cannot accept connections; they wait", problem=error.strerror)
+            log.error("cannot accept connections; they wait", problem=problem)
         self._pause(EXHAUSTED_SECONDS)

@@ -9,6 +9,7 @@ from math import inf
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from gateway.descriptors import RESERVE
 from gateway.errors import UpstreamErrorKind
 from gateway.upstream.failures import is_exhausted, upstream_error
 from gateway.upstream.resolver import Names
@@ -83,23 +84,31 @@ async def _to_one_of(
 ) -> P:
     """To the first that lets us in; each gets its part of the time, so that a dead one does not use it up."""
     loop = asyncio.get_running_loop()
-    server_name = target.server_name if context else None
     for left in range(len(addresses), 1, -1):
         now = loop.time()
         limit = None if until == inf else now + (until - now) / left
         try:
             async with asyncio.timeout_at(limit):
-                address = addresses[len(addresses) - left]
-                _, protocol = await loop.create_connection(
-                    make, address, target.port, ssl=context, server_hostname=server_name
-                )
-                return protocol
+                return await _to(addresses[len(addresses) - left], target, make, context)
         except OSError:  # a TimeoutError is one too
             continue
-    _, protocol = await loop.create_connection(
-        make, addresses[-1], target.port, ssl=context, server_hostname=server_name
-    )
-    return protocol
+    return await _to(addresses[-1], target, make, context)
+
+
+async def _to(address: str, target: Target, make: Callable[[], P], context: ssl.SSLContext | None) -> P:
+    """With one of the descriptors that are held back, where no other is left."""
+    loop = asyncio.get_running_loop()
+    server_name = target.server_name if context else None
+    while True:
+        try:
+            _, protocol = await loop.create_connection(
+                make, address, target.port, ssl=context, server_hostname=server_name
+            )
+        except OSError as error:
+            if not (is_exhausted(error) and RESERVE.spend()):
+                raise
+        else:
+            return protocol
 
 
 def _kind(error: OSError, *, tls: bool) -> UpstreamErrorKind:

@@ -32,6 +32,7 @@ from functools import partial
 
 import httpx
 
+from gateway.descriptors import RESERVE
 from gateway.errors import UpstreamError, UpstreamErrorKind
 from gateway.rules.blame import is_well, verdict_of
 from gateway.rules.standing import StandingLimits
@@ -145,12 +146,8 @@ class HttpxClient:
         """To the first target, in the balancer's order, that takes a connection."""
         failure: UpstreamError | None = None
         for place in self._balancer.after(self._balancer.pick()):
-            url, transport = self._transports[place]
-            traced = isinstance(transport, httpx.AsyncHTTPTransport)
-            attempt = Attempt(request, self._timeouts.first_byte, traced=traced)
-            outbound = self._request(url, request, headers, attempt)
             try:
-                return await self._counted(place, self._attempt(place, transport, outbound, attempt, total))
+                return await self._send_to(place, request, headers, total)
             except UpstreamError as error:
                 if error.kind not in CONNECTING or error.sent:
                     raise
@@ -158,6 +155,21 @@ class HttpxClient:
         if failure is None:
             raise AssertionError("no targets")
         raise failure
+
+    async def _send_to(
+        self, place: int, request: OutboundRequest, headers: Headers, total: float | None
+    ) -> UpstreamResponse:
+        """With one of the descriptors that are held back, where no other is left."""
+        url, transport = self._transports[place]
+        traced = isinstance(transport, httpx.AsyncHTTPTransport)
+        while True:
+            attempt = Attempt(request, self._timeouts.first_byte, traced=traced)
+            outbound = self._request(url, request, headers, attempt)
+            try:
+                return await self._counted(place, self._attempt(place, transport, outbound, attempt, total))
+            except UpstreamError as error:
+                if not (error.kind is UpstreamErrorKind.EXHAUSTED and RESERVE.spend()):
+                    raise
 
     async def _counted(self, place: int, attempt: Awaitable[UpstreamResponse]) -> UpstreamResponse:
         """What becomes of one attempt is noted for its target."""

@@ -12,11 +12,11 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tests.faults.load import MAY_FALL_BACK
 from tests.faults.oracle import LEGACY, NEW
 from tests.faults.rig import FIRST_BYTE_SECONDS, PERCENT
+from tests.support.processes import lowest_free_descriptor
 from tests.support.scripted_upstream import eventually
 
 HOUR, DAY = 3600.0, 86_400.0
@@ -99,18 +99,13 @@ async def _kill_control(rig, spell):
     os.kill(spell.kept["pid"], signal.SIGKILL)
 
 
-def _lowest_free_descriptor(pid):
-    used = {int(entry.name) for entry in Path(f"/proc/{pid}/fd").iterdir()}
-    return min(set(range(len(used) + 1)) - used)
-
-
 def _no_descriptors(slot):
     """The worker may open nothing more: no client's connection, no upstream's, no file."""
 
     async def inject(rig, spell):
         pid = spell.kept["pid"] = await _pid(rig, slot)
         spell.kept["limit"] = _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        lowest_free = _lowest_free_descriptor(pid)
+        lowest_free = lowest_free_descriptor(pid)
         spell.ports |= rig.owners([pid])
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest_free, hard))
 

@@ -34,3 +34,9 @@ def rss_mib(pid):
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     raise AssertionError(f"no memory of process {pid}")
+
+
+def lowest_free_descriptor(pid):
+    """Of a process: the number of the next that it opens (Linux)."""
+    used = {int(entry.name) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    return min(set(range(len(used) + 1)) - used)

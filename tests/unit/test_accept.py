@@ -184,6 +184,32 @@ async def test_who_waits_when_a_worker_closes_is_taken_by_it(listener):
         client.close()
 
 
+class Short:
+    """A reserve that cannot be held whole for a while."""
+
+    def __init__(self):
+        self.whole, self.asked = False, 0
+
+    def hold(self):
+        self.asked += 1
+        return self.whole
+
+
+async def test_nobody_is_let_in_whose_request_could_not_be_served(listener, monkeypatch):
+    monkeypatch.setattr("gateway.accept.EXHAUSTED_SECONDS", 0.01)
+    worker, reserve = Worker(listener), Short()
+    worker.acceptor._reserve = reserve
+    clients = burst(listener, 3)
+    worker.acceptor.start()
+    await until(lambda: reserve.asked >= 3)
+    assert worker.held == []
+    reserve.whole = True
+    await until(lambda: len(worker.held) == 3)
+    await worker.end()
+    for client in clients:
+        client.close()
+
+
 def test_the_queue_is_as_long_as_the_kernel_allows(listener):
     """What `ss -ltn` shows as Send-Q: the fifth of tcp_info's 32-bit fields behind its first eight bytes."""
     info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 64)

@@ -34,7 +34,7 @@ ROWS = (
         "report",
         "certificate*",
     ),
-    ("upstream", "flags", "tasks", "telemetry", "embedded"),
+    ("upstream", "flags", "tasks", "telemetry", "embedded", "descriptors"),
     ("exchange",),
     ("upstream.api",),  # the contract alone, without the effects
     ("rules",),

@@ -184,7 +184,8 @@ def test_a_worker_that_cannot_start_backs_off_and_is_reported(launch):
 
 def test_processes_that_were_told_to_stop_alone_come_back_even_when_the_state_was_deleted(launch):
     gateway = launch()
-    shutil.rmtree(gateway.state_dir)
+    gone = gateway.state_dir.rename(gateway.state_dir.with_name("gone"))  # at once: the gateway writes into it again
+    shutil.rmtree(gone)
     gateway.until_logged("was gone and is written again")
     told = {slot: gateway.kill(slot, signal.SIGTERM) for slot in ("w0", "control")}
     for slot, pid in told.items():

@@ -6,6 +6,7 @@ import errno
 import pytest
 
 from gateway.config.schema import Health, Upstream
+from gateway.descriptors import RESERVE
 from gateway.errors import UpstreamError, UpstreamErrorKind
 from gateway.tasks import Tasks
 from gateway.upstream.api import Timeouts
@@ -25,9 +26,10 @@ from tests.support.scripted_upstream import (
 
 
 class Descriptors:
-    """How many connections the event loop may still open."""
+    """How many connections the event loop may still open. Nothing is held back, as in a process that has spent it."""
 
     def __init__(self, monkeypatch, left):
+        RESERVE.spend()
         self.left, self.asked = left, 0
         loop = asyncio.get_running_loop()
         open_one = loop.create_connection
@@ -110,6 +112,23 @@ async def test_a_connection_that_ends_lets_a_waiter_open_another(kind, monkeypat
         gate.open.set()
         assert await second == (200, b"ok")
         assert len(upstream.peers) == 2
+
+
+@applies(*BOTH)
+async def test_what_is_held_back_is_for_the_connections_of_those_who_were_let_in(kind, monkeypatch):
+    async with serving(answer_all) as upstream, connected(kind, upstream.url) as client:
+        descriptors = Descriptors(monkeypatch, 0)
+        assert RESERVE.hold()
+        spend = RESERVE.spend
+
+        def spent():
+            descriptors.left += 1
+            return spend()
+
+        monkeypatch.setattr(RESERVE, "spend", spent)
+        assert await fetch(client) == (200, b"ok")
+        assert descriptors.asked == 2
+        assert not spend()
 
 
 class Checked:
