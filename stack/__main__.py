@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 from stack.layout import DEFAULT_LEGACY_PORT, DEFAULT_NEW_PORT, Layout
-from stack.run import Stack, StackError, interrupt_at_stops
+from stack.run import Stack, StackError
+from stack.stops import Stops
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -14,11 +15,12 @@ ROOT = Path(__file__).resolve().parent.parent
 def main() -> int:
     """Returns the exit status."""
     layout = _layout()
-    interrupt_at_stops()
+    stops = Stops()
+    stops.install()
     began = time.monotonic()
     try:
         layout.home.mkdir(parents=True, exist_ok=True)
-        stack = Stack(layout)
+        stack = Stack(layout, stops)
         stack.start()
     except (StackError, OSError) as error:
         print(f"make run: {error}", file=sys.stderr)
@@ -32,6 +34,7 @@ def main() -> int:
     except KeyboardInterrupt:
         status = 0
     finally:
+        stops.ignore()
         print("stopping ...", flush=True)
         began = time.monotonic()
         stack.stop()

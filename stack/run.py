@@ -13,13 +13,13 @@ from pathlib import Path
 
 from gateway.serve.child import Child
 from stack.layout import Layout
+from stack.stops import Stops
 
 READY_SECONDS = 30.0
 LOOK_SECONDS = 0.05
 WATCH_SECONDS = 0.2
 HURRY_AFTER_SECONDS = 2.0
 KILL_AFTER_SECONDS = 4.0
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StackError(Exception):
@@ -27,10 +27,11 @@ class StackError(Exception):
 
 
 class Stack:
-    """The processes of the sample migration. Use as a context manager, or `run` in the foreground."""
+    """The processes of the sample migration. stops: how it is told to end, at any moment from its making on."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, stops: Stops) -> None:
         self.layout = layout
+        self.stops = stops
         self.children: list[Child] = []
 
     def start(self) -> None:
@@ -84,8 +85,9 @@ class Stack:
             mortal=True,
             log=self.layout.logs / f"{name}.log",
         )
-        self.children.append(child)  # first: an interrupt must find it
-        child.start()
+        self.children.append(child)
+        with self.stops.held():
+            child.start()
 
     def _launch_gateway(self) -> None:
         layout = self.layout
@@ -138,7 +140,7 @@ class Stack:
 
     def stop(self) -> None:
         """Everything, within five seconds. The gateway first, so that what it still serves finds its services."""
-        ignore_stops()
+        self.stops.ignore()
         began = time.monotonic()
         gateway = [child for child in self.children if child.name == "gateway"]
         others = [child for child in self.children if child.name != "gateway"]
@@ -161,18 +163,6 @@ class Stack:
             if all(child.process is None for child in children):
                 return
             time.sleep(LOOK_SECONDS)  # a poll of a condition, with a deadline
-
-
-def interrupt_at_stops() -> None:
-    """SIGTERM and SIGHUP end the stack as Ctrl-C does, at any moment of the start too."""
-    for number in STOPS:
-        signal.signal(number, signal.default_int_handler)
-
-
-def ignore_stops() -> None:
-    """While everything is being stopped: a second Ctrl-C must not leave the half of it."""
-    for number in STOPS:
-        signal.signal(number, signal.SIG_IGN)
 
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -66,7 +66,6 @@ class StackProcess:
         self.process.send_signal(number)
         self.process.wait(10)
         seconds = time.monotonic() - began
-        # One process was once seen alive at this point, under load; why is not known yet.
         until(lambda: not any(alive(pid) for pid in self.seen), seconds=10, what="the end of every process")
         return seconds
 
@@ -111,6 +110,18 @@ def test_it_serves_stops_without_a_trace_and_keeps_its_state(stack, figure):
     figure("make run", f"ready in {first} s, again in {second} s")
     assert get(gateway, "/api/v1/auth/config").side == "legacy"
     assert stack.stop(signal.SIGTERM) < 5
+
+
+def test_two_stops_at_once_are_one(stack):
+    stack.start().until_ready()
+    stack.look()
+    stack.process.send_signal(signal.SIGTERM)
+    stack.process.send_signal(signal.SIGINT)
+    stack.process.wait(10)
+    until(lambda: not any(alive(pid) for pid in stack.seen), seconds=10, what="the end of every process")
+    assert stack.process.returncode == 0
+    assert "stopped in" in stack.said
+    assert "Traceback" not in stack.said
 
 
 def test_every_taken_port_is_told_at_once(stack):
