@@ -68,6 +68,22 @@ class Closed:
     fault: str = ""
 
 
+class _Frames(Protocol):
+    """Hands each frame over before it reads the next one: of a peer that has broken a rule nothing more is read, not
+    even what came with it. take: called with each; it may end the reading (`fail`).
+    """
+
+    def __init__(self, side: Side, *, max_frame_bytes: int, take: Callable[[Frame], None]) -> None:
+        super().__init__(side, max_size=(None, max_frame_bytes), logger=_quiet)
+        self._take_frame = take
+
+    def recv_frame(self, frame: Frame) -> None:
+        super().recv_frame(frame)
+        self.events.clear()  # they are for those who ask later
+        self._take_frame(frame)
+        frame.data = b""  # the parser keeps the last frame until the next one comes
+
+
 class Wire(asyncio.Protocol):
     """Made for one connection, in force from `begin` on. One task receives, one task sends; `close` is anybody's."""
 
@@ -76,7 +92,7 @@ class Wire(asyncio.Protocol):
     ) -> None:
         self._max_bytes = max_bytes
         # The limit of a single frame leaves room for a control frame between the fragments of a full message.
-        self._frames = Protocol(side, max_size=(None, max_bytes + _CONTROL_BYTES), logger=_quiet)
+        self._frames = _Frames(side, max_frame_bytes=max_bytes + _CONTROL_BYTES, take=self._take)
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
         self._queue: deque[Message | Closed] = deque()
@@ -159,9 +175,6 @@ class Wire(asyncio.Protocol):
             return
         self._held += len(data)
         self._frames.receive_data(data)
-        for frame in cast("list[Frame]", self._frames.events_received()):
-            self._take(frame)
-            frame.data = b""  # the parser keeps the last frame until the next one comes
         error = self._frames.parser_exc
         if error is not None:
             self._end(Closed(NO_CLOSE, fault=str(error) or "protocol error"))
