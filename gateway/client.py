@@ -41,8 +41,8 @@ class Edge(Protocol):
         """Whether the client has sent nothing of its body: one that has said Expect need not wait for 100."""
         ...
 
-    def hint(self, fields: Fields) -> None:
-        """Sends 103 Early Hints, where the answer has not begun and the client can read them."""
+    def interim(self, status: int, fields: Fields) -> None:
+        """Sends a 1xx, where the answer has not begun and the client can read it."""
         ...
 
     def abort(self) -> None:
@@ -112,15 +112,15 @@ class ClientSide:
         if unasked:
             self._watch()
 
-    def hint(self, fields: Fields) -> None:
-        """Passes on a 103 of the upstream (RFC 8297): under our edge alone, ASGI having no way to send its fields.
+    def interim(self, status: int, fields: Fields) -> None:
+        """Passes on a 1xx of the upstream (RFC 9110 section 15.2): under our edge alone, ASGI having no way to send it.
 
         Only those of the first attempt that gives any: another's, legacy's after new, would be of another page.
         """
         exchange = self._exchange
         if self._edge is not None and exchange.hinted_by in (0, exchange.attempts):
             exchange.hinted_by = exchange.attempts
-            self._edge.hint(forwardable_response(fields))
+            self._edge.interim(status, forwardable_response(fields))
 
     async def send_piece(self, piece: bytes, *, more: bool) -> None:
         """Sends a piece of the body; waits while the client is slower than the upstream."""

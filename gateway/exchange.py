@@ -28,7 +28,7 @@ class Exchange:
     named: the first value of each field. query: with its question mark, empty where there is none. scheme: of the
     connection. trusted: the peer is a proxy whose forwarding fields are believed. client_ip: the user's address.
     is_preflight: it asks, for CORS, whether another request may be made, and the gateway answers it.
-    hinted_by: the attempt whose 103s the client gets, once there was one.
+    hinted_by: the attempt whose 1xx the client gets, once there was one.
     """
 
     # inbound

@@ -21,7 +21,7 @@ from gateway.model import Decision, Reason, Side
 from gateway.outbound import outbound_request
 from gateway.reception import Reception
 from gateway.recorder import Recorder
-from gateway.reply import is_event_stream, own_answer, problem_reply, reply_fields
+from gateway.reply import is_event_stream, is_reset_with_body, own_answer, problem_reply, reply_fields
 from gateway.rules import headers, retry, trace
 from gateway.rules.assign import choose_side, find_target, find_target_of_preflight
 from gateway.rules.fallback import MAX_BODY_BYTES, FallbackPlan, is_at_hand
@@ -102,7 +102,7 @@ class Proxy(Reception):
         response = None
         while response is None:
             request = self.prepare(exchange, body)
-            request.on_hints = client.hint
+            request.on_interim = client.interim
             response = await self._send(exchange, body, request)
         try:
             await self._relay(exchange, client, response)
@@ -283,7 +283,7 @@ class Proxy(Reception):
             self._note_stream(exchange)
         try:
             await client.start(response.status, fields)
-            piece = response.read_nowait()
+            piece = b"" if is_reset_with_body(response) else response.read_nowait()
             if piece is None:
                 piece = await response.read()
             while piece:

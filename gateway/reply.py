@@ -14,7 +14,9 @@ from gateway.upstream.api import UpstreamResponse
 def reply_fields(exchange: Exchange, response: UpstreamResponse) -> headers.Fields:
     """The head of the upstream's reply as the client gets it."""
     fields = headers.forwardable_response(response.headers)
-    if response.content_length is not None and response.status not in headers.UNFRAMED:
+    if response.status == headers.RESET_CONTENT:
+        fields.append((b"content-length", b"0"))
+    elif response.content_length is not None and response.status not in headers.UNFRAMED:
         fields.append((b"content-length", b"%d" % response.content_length))
     named = headers.by_name(fields)
     if exchange.rewrite is not None or b"location" in named or b"content-location" in named:
@@ -24,7 +26,7 @@ def reply_fields(exchange: Exchange, response: UpstreamResponse) -> headers.Fiel
     if b"date" not in named:
         fields.append((b"date", http_date(time.time())))
     if exchange.cors is not None:
-        fields = cors.applied(exchange.cors, fields, exchange.named.get(b"origin"))
+        fields = cors.applied(exchange.cors, fields, cors.origin_of(exchange.fields))
     return fields + _own_fields(exchange)
 
 
@@ -34,13 +36,13 @@ def own_answer(exchange: Exchange) -> tuple[int, headers.Fields] | None:
     """
     date = (b"date", http_date(time.time()))
     if exchange.is_preflight and exchange.cors is not None:
-        granted = cors.preflight_fields(exchange.cors, exchange.named.get(b"origin"))
+        granted = cors.preflight_fields(exchange.cors, cors.origin_of(exchange.fields))
         return 204, [date, *granted, *_own_fields(exchange)]
     if not max_forwards.ends_here(exchange.method, exchange.fields):
         return None
     fields = [(b"allow", ALLOW), (b"content-length", b"0"), date]
     if exchange.cors is not None:
-        fields = cors.applied(exchange.cors, fields, exchange.named.get(b"origin"))
+        fields = cors.applied(exchange.cors, fields, cors.origin_of(exchange.fields))
     return 200, fields + _own_fields(exchange)
 
 
@@ -59,8 +61,13 @@ def problem_reply(exchange: Exchange, error: GatewayError) -> tuple[headers.Fiel
     elif error.status == 413 and exchange.http_version.startswith("1"):  # nobody will take the rest
         fields.append((b"connection", b"close"))
     if exchange.cors is not None:
-        fields = cors.applied(exchange.cors, fields, exchange.named.get(b"origin"))
+        fields = cors.applied(exchange.cors, fields, cors.origin_of(exchange.fields))
     return fields, b"" if exchange.method == b"HEAD" else document
+
+
+def is_reset_with_body(response: UpstreamResponse) -> bool:
+    """Whether what follows the head is not for the client: a 205 has no body (RFC 9110 section 15.3.6)."""
+    return response.status == headers.RESET_CONTENT and response.content_length != 0
 
 
 def is_event_stream(fields: headers.Fields) -> bool:

@@ -91,8 +91,7 @@ class Wire(asyncio.Protocol):
         self, side: Side, *, max_bytes: int, on_lost: Callable[[Exception | None], None] | None = None
     ) -> None:
         self._max_bytes = max_bytes
-        # The limit of a single frame leaves room for a control frame between the fragments of a full message.
-        self._frames = _Frames(side, max_frame_bytes=max_bytes + _CONTROL_BYTES, take=self._take)
+        self._frames = _Frames(side, max_frame_bytes=_frame_limit(max_bytes), take=self._take)
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
         self._queue: deque[Message | Closed] = deque()
@@ -227,9 +226,12 @@ class Wire(asyncio.Protocol):
             if self._parts is None:
                 self._parts = bytearray()
             self._parts += frame.data
+            room = self._max_bytes - len(self._parts)
             if frame.fin:
+                room = self._max_bytes
                 whole, self._parts = bytes(self._parts), None
                 self._take_message(whole)
+            self._frames.max_fragment_size = _frame_limit(room)  # so that a head alone shows what is too large
 
     def _take_message(self, data: bytes) -> None:
         self._held = 0
@@ -356,6 +358,11 @@ class Outflow:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+def _frame_limit(room: int) -> int:
+    """Of a single frame, by what the message has room for: a control frame may stand between any two fragments."""
+    return max(room, _CONTROL_BYTES)
 
 
 def sendable(code: int) -> int:

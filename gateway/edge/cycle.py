@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
-from gateway.edge.reply_head import Framing, ReplyHead, hints
+from gateway.edge.reply_head import Framing, ReplyHead, interim
 from gateway.errors import GatewayError
 from gateway.rules.headers import Fields
 from gateway.rules.request_head import RequestHead
@@ -153,11 +153,11 @@ class Cycle:
         else:
             self._send_body(message.get("body", b""), more=message.get("more_body", False))
 
-    def hint(self, fields: Fields) -> None:
-        """103 Early Hints: not to HTTP/1.0 (RFC 9110 section 15.2), nor to who is slow to take what was sent before."""
+    def interim(self, status: int, fields: Fields) -> None:
+        """1xx: not to HTTP/1.0 (RFC 9110 section 15.2), nor to who is slow to take what was sent before."""
         ready = not (self.response_started or self.disconnected or self._connection.write_paused)
         if ready and self._head.minor:
-            self._connection.write(hints(fields))
+            self._connection.write(interim(status, fields))
 
     def _start(self, status: int, fields: list[tuple[bytes, bytes]]) -> None:
         unread = self.more_body and (self.expects_continue or (status >= 400 and self._connection.has_much_to_come))

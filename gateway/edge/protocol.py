@@ -286,10 +286,10 @@ class EdgeProtocol(Connection):
         self.hold_reading()
         self.deadline = inf
 
-    def hint(self, fields: Fields) -> None:
+    def interim(self, status: int, fields: Fields) -> None:
         """For the exchange: what the upstream said before its answer."""
         if self.cycle is not None:
-            self.cycle.hint(fields)
+            self.cycle.interim(status, fields)
 
     def answered(self, *, keep_alive: bool) -> None:
         """The answer is complete."""

@@ -17,7 +17,18 @@ class Framing(Enum):
     CLOSE = "the end of the connection"
 
 
+_PHRASES = {
+    413: b"Content Too Large",
+    414: b"URI Too Long",
+    416: b"Range Not Satisfiable",
+    422: b"Unprocessable Content",
+}
+"""RFC 9110's, where Python may still have those before it."""
+
+
 def _phrase(status: int) -> bytes:
+    if status in _PHRASES:
+        return _PHRASES[status]
     try:
         return http.HTTPStatus(status).phrase.encode("ascii")
     except ValueError:
@@ -85,16 +96,16 @@ class ReplyHead:
             lines.append(b"connection: keep-alive")
 
 
-def hints(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """A 103 whole (RFC 8297). Raises ValueError for fields that would not be one head."""
-    lines = [status_line(103)]
+def interim(status: int, fields: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """A 1xx whole. Raises ValueError for fields that would not be one head."""
+    lines = [status_line(status)]
     for name, value in fields:
         if field_name(name) is None:
-            raise ValueError("a field of the hints has no valid name")
+            raise ValueError("a field of the interim reply has no valid name")
         lines.append(name + b": " + value)
     text = b"\r\n".join(lines)
     if text.count(b"\n") != len(lines) - 1 or not are_lines(text):
-        raise ValueError("a field of the hints holds a byte that must not be there")
+        raise ValueError("a field of the interim reply holds a byte that must not be there")
     return text + b"\r\n\r\n"
 
 

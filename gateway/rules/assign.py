@@ -12,6 +12,7 @@ from gateway.rules.plan import FeaturePlan, Plan, Target
 from gateway.rules.policy import FeaturePolicy
 from gateway.rules.routing import Ambiguous
 from gateway.rules.split import decide
+from gateway.rules.target import SERVED, is_misspelt, no_such_method
 from gateway.rules.upgrade import check_upgrade
 
 
@@ -20,11 +21,14 @@ def find_target(plan: Plan, *, method: bytes, raw_path: bytes, fields: Fields, n
 
     Raises ClientError: 404 where no route matches, 400 where the path can be read as belonging to two routes, the
     Host is no host (RFC 9112 section 3.2), or an upgrade to WebSocket is asked for in a way that cannot be one; 501
-    for an upgrade to anything else.
+    for an upgrade to anything else, and for a method that some route names in another case: to an upstream that folds
+    case it would be that one, on a route that is not that one's.
     """
     host = named.get(b"host", b"")
     if not is_host(host) or len([name for name, _ in fields if name == b"host"]) > 1:
         raise ClientError(400, "Bad request", "the Host is not one valid host")
+    if method not in SERVED and is_misspelt(method, plan.methods):
+        raise no_such_method()
     found = plan.router.match(host=host, path=raw_path, method=method, headers=fields)
     if found is None:
         raise ClientError(404, "No such route", "no route of this gateway matches the request")

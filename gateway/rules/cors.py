@@ -41,6 +41,12 @@ def compile_cors(cors: Cors) -> CorsPlan:
     )
 
 
+def origin_of(fields: Fields) -> bytes | None:
+    """Of a request: whose page asks. Nobody's where several are named (RFC 6454 section 7.3: there is one)."""
+    origins = [value for name, value in fields if name == b"origin"]
+    return origins[0] if len(origins) == 1 else None
+
+
 def asked_method(named: Mapping[bytes, bytes]) -> bytes | None:
     """The method of the request that an OPTIONS is the preflight of; None where it is none."""
     return named.get(b"access-control-request-method") if b"origin" in named else None

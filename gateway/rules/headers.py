@@ -54,6 +54,8 @@ _SET_BY_US = frozenset(
 )
 _RESPONSE_DROPPED = HOP_BY_HOP | {b"content-length", b"x-request-id"}
 UNFRAMED = frozenset((204, 304))
+RESET_CONTENT = 205
+"""Has no body, which is said by a Content-Length of 0 (RFC 9110 section 15.3.6)."""
 
 VIA = {"1.0": b"1.0 gateway", "1.1": b"1.1 gateway", "2": b"2 gateway"}
 """Our own entry, by the version in which the request was received (RFC 9110 section 7.6.3)."""
@@ -230,12 +232,13 @@ def forwarding_fields(
     """X-Forwarded-For/-Proto/-Host, Forwarded (RFC 7239) and Via for the request that goes on.
 
     What the client sent of them is continued when its address is a trusted proxy's, and replaced otherwise.
-    host: has passed `is_host`, so it needs no escapes between quotes. version: of HTTP, in which the request came.
+    host: has passed `is_host`, so it needs no escapes between quotes; empty where an HTTP/1.0 client has named none:
+    nothing is said of it then. version: of HTTP, in which the request came.
     """
     address = peer.encode("ascii", "replace")
     proto = scheme.encode("ascii")
     node = b'"[%b]"' % address if b":" in address else address or b"unknown"
-    element = b'for=%b;host="%b";proto=%b' % (node, host, proto)
+    element = b'for=%b;host="%b";proto=%b' % (node, host, proto) if host else b"for=%b;proto=%b" % (node, proto)
     chain = address
     if trusted:
         before = joined(fields, b"x-forwarded-for")
@@ -245,10 +248,11 @@ def forwarding_fields(
         elements = joined(fields, b"forwarded")
         element = elements + b", " + element if elements else element
     via, ours = joined(fields, b"via"), VIA.get(version, VIA["1.1"])
-    return [
+    made = [
         (b"x-forwarded-for", chain),
         (b"x-forwarded-proto", proto),
         (b"x-forwarded-host", host),
         (b"forwarded", element),
         (b"via", via + b", " + ours if via else ours),
     ]
+    return made if host else [field for field in made if field[0] != b"x-forwarded-host"]

@@ -17,9 +17,9 @@ def ends_here(method: bytes, fields: Sequence[tuple[bytes, bytes]]) -> bool:
     values = [value for name, value in fields if name == b"max-forwards"]
     if not values:
         return False
-    if len(values) > 1 or not values[0].isdigit() or len(values[0]) > MAX_LENGTH_DIGITS:
+    if len(values) > 1 or not values[0].isdigit():
         raise bad_request("the Max-Forwards is not one plain number")
-    if int(values[0]):
+    if values[0].strip(b"0"):
         return False
     if method == b"TRACE":
         raise ClientError(405, "Method not allowed", "this method is not served")
@@ -27,5 +27,10 @@ def ends_here(method: bytes, fields: Sequence[tuple[bytes, bytes]]) -> bool:
 
 
 def one_less(fields: Fields) -> Fields:
-    """For the next hop; `ends_here` has looked at it."""
-    return [(name, b"%d" % (int(value) - 1)) if name == b"max-forwards" else (name, value) for name, value in fields]
+    """For the next hop; `ends_here` has looked at it. A number of more hops than there can be becomes the highest."""
+    return [(name, _less(value)) if name == b"max-forwards" else (name, value) for name, value in fields]
+
+
+def _less(value: bytes) -> bytes:
+    digits = value.lstrip(b"0")
+    return b"%d" % (int(digits) - 1) if len(digits) <= MAX_LENGTH_DIGITS else b"9" * MAX_LENGTH_DIGITS

@@ -95,6 +95,7 @@ class Plan:
     head_limits: HeadLimits
     cors: CorsPlan | None
     has_cors: bool
+    methods: frozenset[bytes]
 
 
 def compile_plan(routes: RoutesFile, sha256: str) -> Plan:
@@ -121,6 +122,7 @@ def compile_plan(routes: RoutesFile, sha256: str) -> Plan:
         ),
         cors=cors,
         has_cors=any(target.cors is not None for target in targets),
+        methods=frozenset(method.encode() for route in routes.routes for method in route.methods),
     )
 
 

@@ -9,11 +9,15 @@ from gateway.errors import ClientError
 from gateway.rules.framing import bad_request
 
 ALLOW = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-"""For a 405: what may be sent instead. Other methods that are written in capitals go on to the upstream as well."""
+"""For a 405: what may be sent instead. Other methods go on to the upstream as well."""
+
+MAX_METHOD = 32
+
+SERVED = frozenset(ALLOW.split(b", "))
+_KNOWN = SERVED | {b"CONNECT", b"TRACE", b"PRI"}
 
 MAX_HOST = 255 + len(":65535")
 
-_is_method = re.compile(rb"[A-Z][A-Z0-9_-]{0,31}").fullmatch
 _is_written = re.compile(rb'[^?#<>"\\]*(?:\?[^#]*)?').fullmatch
 """Of what RFC 3986 does not allow in a path, that which no browser sends plainly; the rest goes on as data."""
 
@@ -22,15 +26,25 @@ _ABSOLUTE = re.compile(rb"https?://([^/?]*)", re.IGNORECASE)
 
 
 def check_method(method: bytes) -> None:
-    """Raises ClientError: 501 for a method that nobody could mean, 405 for those that a gateway does not serve.
-
-    `get` is not `GET` (RFC 9110 section 9.1), and upstreams that fold case must not be able to disagree with our
-    routes; CONNECT would be a tunnel, TRACE shows what proxies have added.
+    """Any token is one, and goes on as it is written (RFC 9110 section 9.1). Raises ClientError: 501 for one that is
+    longer than any method, and for `get`: that is not `GET`, and upstreams that fold case must not be able to disagree
+    with our routes; 405 for those that a gateway does not serve: CONNECT would be a tunnel, TRACE shows what proxies
+    have added.
     """
     if method in (b"CONNECT", b"TRACE"):
         raise ClientError(405, "Method not allowed", "this method is not served")
-    if method == b"PRI" or not _is_method(method):
-        raise ClientError(501, "Not implemented", "there is no such method")
+    if len(method) > MAX_METHOD or method == b"PRI" or is_misspelt(method, _KNOWN):
+        raise no_such_method()
+
+
+def is_misspelt(method: bytes, known: frozenset[bytes]) -> bool:
+    """Whether it is one of those but for its case."""
+    return method not in known and method.upper() in known
+
+
+def no_such_method() -> ClientError:
+    """501."""
+    return ClientError(501, "Not implemented", "there is no such method")
 
 
 def is_valid_host(host: bytes) -> bool:

@@ -63,7 +63,7 @@ class OutboundRequest:
         has passed; one that answers instead gets nothing of it. httpx reads the body when the head is out.
     is_stream: the reply may be silent between two pieces for as long as it likes. `Timeouts.idle` does not count for
         it, and `Timeouts.total` only up to its head.
-    on_hints: called with the fields of each 103 before the final head, by those that can.
+    on_interim: called with the status and the fields of each 1xx before the final head, but 100, by those that can.
     admit: called synchronously right before the head is written, each time, after any wait for a connection. May raise
         `DecisionChangedError`, which leaves the connection unused (back in the pool) and propagates.
     """
@@ -75,7 +75,7 @@ class OutboundRequest:
     content_length: int | None = None
     expects_continue: bool = False
     is_stream: bool = False
-    on_hints: Callable[[Headers], None] | None = None
+    on_interim: Callable[[int, Headers], None] | None = None
     admit: Callable[[], None] | None = None
 
 

@@ -46,7 +46,7 @@ class Exchange:
         "_held",
         "_is_stream",
         "_loop",
-        "_on_hints",
+        "_on_interim",
         "_parser",
         "_paused",
         "_read_deadline",
@@ -84,7 +84,7 @@ class Exchange:
         self._error: BaseException | None = None
         self._held: OutboundRequest | None = None
         self._is_stream = False
-        self._on_hints: Callable[[Headers], None] | None = None
+        self._on_interim: Callable[[int, Headers], None] | None = None
         self._upload_stopped = False
         self._sent = False
         self._paused = False
@@ -100,7 +100,7 @@ class Exchange:
     def start(self, head: bytes, request: OutboundRequest) -> None:
         """Writes the head, with the body where that is complete; begins the upload of an iterated one, or holds it."""
         body = request.body
-        self._on_hints = request.on_hints
+        self._on_interim = request.on_interim
         self._is_stream = request.is_stream
         if body is None or isinstance(body, bytes):
             self._sent = True
@@ -245,11 +245,11 @@ class Exchange:
         self._wake()
 
     def _take_interim(self, parser: ReplyParser) -> None:
-        """100 lets a held body go, unless the answer is there as well; 103 is handed on; others say nothing to us."""
+        """100 lets a held body go, unless the answer is there as well; the others are handed on."""
         interim, parser.interim = parser.interim or [], None
         for status, fields in interim:
-            if status == 103 and self._on_hints is not None:
-                self._on_hints(fields)
+            if status != 100 and self._on_interim is not None:
+                self._on_interim(status, fields)
             elif status == 100 and not parser.status:
                 self._begin_upload()
 

@@ -11,6 +11,7 @@ from math import inf
 
 from gateway.errors import UpstreamError
 from gateway.rules.blame import is_well, verdict_of
+from gateway.rules.retry import IDEMPOTENT
 from gateway.rules.standing import StandingLimits
 from gateway.upstream.api import OutboundRequest, PoolLimits, Timeouts, UpstreamResponse
 from gateway.upstream.balancer import Balancer
@@ -98,9 +99,10 @@ class Http1Client:
         total = self._timeouts.total
         total_deadline = inf if total is None else now + total
         place = self._balancer.pick() if self._several else 0
-        connection = self._pools[place].take(now)
+        certain = not may_go_twice(request)
+        connection = self._pools[place].take(now, certain=certain)
         if connection is None:
-            place, connection = await self._acquire(place, total_deadline)
+            place, connection = await self._acquire(place, total_deadline, certain=certain)
         if request.admit is not None:
             _admit(request, connection)
         exchange = Exchange(
@@ -129,14 +131,16 @@ class Http1Client:
     def _load(self, place: int) -> int:
         return self._pools[place].load
 
-    async def _acquire(self, chosen: int, total_deadline: float) -> tuple[int, Connection]:
+    async def _acquire(self, chosen: int, total_deadline: float, *, certain: bool) -> tuple[int, Connection]:
         """A connection to the chosen target or, if none can be opened there, to the first other one that lets us in."""
         self._start_sweep()
         error: UpstreamError | None = None
         for place in self._from(chosen):
             try:
                 limit = self._timeouts.connect
-                connection = await self._pools[place].acquire(limit=limit, total_deadline=total_deadline)
+                connection = await self._pools[place].acquire(
+                    limit=limit, total_deadline=total_deadline, certain=certain
+                )
             except UpstreamError as failure:
                 if failure.kind not in CONNECTING:
                     raise
@@ -166,6 +170,11 @@ class Http1Client:
             pool.sweep(now)
         if any(pool.size for pool in self._pools):
             self._start_sweep()
+
+
+def may_go_twice(request: OutboundRequest) -> bool:
+    """Whether a connection that turns out to be closed costs nothing: `Proxy` sends the request again."""
+    return request.method in IDEMPOTENT and (request.body is None or isinstance(request.body, bytes))
 
 
 def _admit(request: OutboundRequest, connection: Connection) -> None:

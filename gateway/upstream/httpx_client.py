@@ -15,7 +15,7 @@ What it does differently, because httpx (httpcore, h11, h2) does:
 | which idle connection is taken | the last used | the first opened |
 | obs-fold, bare LF in a head, `Content-Length: 2, 2` | MALFORMED | taken; the value unfolded |
 | a head over 64 KiB | MALFORMED as it arrives | MALFORMED once read; h11 stops at 100 KiB |
-| interim replies | ten at most; `on_hints` is told of 103 | any number, within `first_byte`; nobody is told |
+| interim replies | ten at most; `on_interim` is told | any number, within `first_byte`; nobody is told |
 | `expects_continue` | the body waits for 100 | the body is read when the head is out |
 | octets beyond ASCII in a target | as given | ValueError |
 | names of methods | as given | in upper case |

@@ -14,7 +14,7 @@ from gateway.upstream.failures import upstream_error
 from gateway.upstream.httpx_errors import FAILURES, kind_of
 from gateway.upstream.reply_parser import MAX_FIELDS, MAX_HEAD_BYTES, MalformedReplyError
 
-_VERSIONS = frozenset({b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2"})
+_VERSIONS = frozenset((b"HTTP/2", *(b"HTTP/1.%d" % minor for minor in range(10))))
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 

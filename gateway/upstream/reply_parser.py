@@ -35,7 +35,7 @@ MAX_FIELDS = 200
 MAX_INTERIM_REPLIES = 10
 MAX_PIECES = 64
 
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?\r\n")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?\r\n")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _START = b"HTTP/1."
 _END = b"\r\n\r\n"
@@ -221,6 +221,8 @@ class ReplyParser:
         if status == 101:
             raise MalformedReplyError("The upstream switched protocols without being asked.")
         fields = _Fields(self.pieces)
+        if line[1] not in b"01":  # RFC 9110 section 2.5: read as the highest that we know; llhttp knows no more
+            head = b"HTTP/1.1" + head[len(b"HTTP/1.1") :]
         try:
             HttpResponseParser(fields).feed_data(head)
         except HttpParserError as error:

@@ -29,7 +29,7 @@ REQUESTS_REFUSED = {
     "version": Why("9110 2.5", "HTTP/0.9, 2.0 and other major versions in the syntax of 1.1: 505"),
     "target-length": Why("9110 15.5.15", "longer than `max_target_bytes`: 414"),
     "method-forbidden": Why("9110 9.3.6, 9.3.8", "CONNECT and TRACE are not served: 405"),
-    "method": Why("9110 9.1", "methods not in capitals: upstreams that fold case would disagree with our routes; 501"),
+    "method": Why("9110 9.1", "`get`, `Post`: upstreams that fold case would disagree with our routes; 501"),
     "head-length": Why("6585 5", "larger than `max_head_bytes`: 431"),
     "many-fields": Why("6585 5", "more than `max_headers`: 431"),
     "obs-fold": Why("9112 5.2", "a folded line: refused, as the RFC lets a server do"),

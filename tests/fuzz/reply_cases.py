@@ -139,10 +139,13 @@ def _judge_broken(case, upstream, reply, data, *, aborted):
     answer = read_answer(data, method)
     _require(answer.state != "malformed", f"the client was told {data!r}")
     _require(not answer.surplus, f"more than an answer: {data!r}")
-    hints = [status for status in reply.interim if status == 103] if case.minor else []
-    _require(answer.interim == hints[: len(answer.interim)], f"{answer.interim} was told for {reply.interim}")
+    passing = [status for status in reply.interim if status != 100] if case.minor else []
+    _require(answer.interim == passing[: len(answer.interim)], f"{answer.interim} was told for {reply.interim}")
     if answer.values(b"x-for") and _may_be_repeated(case, upstream):
         _judge_clean(case, case.broken, data)
+        return
+    if reply.status == answer.status == 205:  # has no body, and what the upstream sends as one is nobody's
+        _require(answer.state == "whole" and answer.length == 0 and not aborted, f"a body of 205: {data!r}")
         return
     is_refused = answer.status == 502 or (aborted and answer.state in {"partial", "open"})
     if is_complete(reply, case.ending) and not (reply.in_doubt and is_refused):

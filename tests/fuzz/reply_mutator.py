@@ -33,6 +33,7 @@ _ODD_STATUSES = [
     b"200", b"200 ", b"20 OK", b"2000 OK", b"600 x", b"099 x", b"000 x", b"101 Switching", b"100 Continue",
     b"103 Hints", b"200\tOK", b"200 \x80\xff", b"200 a\x00b", b"200 a\rb", b"200 a\nb", b" 200 OK", b"+200 OK",
     b"2e2 OK", b"", b"OK", b"199 x", b"205 Reset", b"200 \x0b", b"599 x", b"999 x", b"200  two", b"102 Processing",
+    b"104 Upload",
 ]  # fmt: skip
 _ODD_VERSIONS = [
     b"HTTP/1.2", b"HTTP/2.0", b"HTTP/0.9", b"http/1.1", b"HTTP/1.1.1", b"HTTP/11", b"ICY", b"RTSP/1.0", b"", b"HTTP/1.",

@@ -11,7 +11,8 @@ HEAD_BYTES, MAX_FIELDS, TARGET_BYTES = 1024, 24, 256
 
 _METHODS = [b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"OPTIONS", b"PATCH", b"GET", b"POST", b"POST"]
 _ODD_METHODS = [
-    b"get", b"CONNECT", b"TRACE", b"PRI", b"M-SEARCH", b"PROPFIND", b"X" * 32, b"X" * 33, b"G\0ET", b"", b"GET ",
+    b"get", b"propfind", b"!#$%&'*+-.^_`|~",
+    b"CONNECT", b"TRACE", b"PRI", b"M-SEARCH", b"PROPFIND", b"X" * 32, b"X" * 33, b"G\0ET", b"", b"GET ",
     b"GET\t", b"G(ET", b"QUERY", b"_", b"P@ST", b"BREW", b"GE\x80T", b"1", b"A1",
 ]  # fmt: skip
 _TARGETS = [b"/", b"/a", b"/a?b=c", b"/a%20b?x=%0d%0a", b"/a//b/../c", b"/a?", b"/%2e%2e/x", b"/a;b=c"]

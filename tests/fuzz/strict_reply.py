@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from tests.fuzz.strict_request import TOKEN, WELL_FORMED_CHUNK_LINE
 
-_status_line = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t -~\x80-\xff]*)?")
+_status_line = re.compile(rb"HTTP/1\.([0-9]) ([1-5][0-9][0-9])(?: [\t -~\x80-\xff]*)?")
 _field = re.compile(rb"(" + TOKEN + rb"):[ \t]*([\t -~\x80-\xff]*?)[ \t]*")
 _chunk_line = re.compile(rb"([0-9a-fA-F]+)([ \t]*(?:;[\t -~\x80-\xff]*)?)")
 _chunk_beginning = re.compile(rb"(?:[0-9a-fA-F]{1,15}\r?)?")
@@ -96,7 +96,7 @@ def _read_head(reply, lines, max_fields):
     if found is None:
         reply.faults.append("status-line")
         return
-    reply.minor, reply.status = int(found[1]), int(found[2])
+    reply.minor, reply.status = min(int(found[1]), 1), int(found[2])
     if len(lines) - 1 > max_fields:
         reply.faults.append("many-fields")
     for line in lines[1:]:

@@ -22,6 +22,7 @@ WELL_FORMED_CHUNK_LINE = re.compile(rb"([0-9a-fA-F]+)((?:" + _extension + rb")*)
 _unreserved_name = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f][0-9A-Fa-f])+")
 _absolute = re.compile(rb"(http|https)://([^/?#]*)([^#]*)", re.IGNORECASE)
 
+METHODS = {b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"CONNECT", b"TRACE", b"PRI"}
 STATUS = {
     "empty-lines": 400, "bare-line-end": 400, "control": 400, "request-line": 400, "version": 505, "target-length": 414,
     "method-forbidden": 405, "method": 501, "head-length": 431, "many-fields": 431, "obs-fold": 400, "name-space": 400,
@@ -186,7 +187,7 @@ def _read_request_line(message, line, faults, limits):
         faults.append("target-length")
     if method in {b"CONNECT", b"TRACE"}:
         faults.append("method-forbidden")
-    elif method == b"PRI" or len(method) > 32 or not re.fullmatch(rb"[A-Z][A-Z0-9_-]*", method):
+    elif method == b"PRI" or len(method) > 32 or (method not in METHODS and method.upper() in METHODS):
         faults.append("method")
     message.method, message.target, message.minor = method, target, min(int(minor), 1)
 

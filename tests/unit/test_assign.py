@@ -20,6 +20,8 @@ features:
 routes:
   - {path: "/api/auth/*", feature: auth}
   - {path: "/fixed/*", upstream: old, rewrite: {from: /fixed, to: /}}
+  - {path: "/cache/*", methods: [PURGE], upstream: new}
+  - {path: "/cache/*", upstream: old}
 """
 
 
@@ -30,14 +32,23 @@ def plan():
     return compile_plan(loaded.routes, loaded.sha256)
 
 
-def find(plan, path=b"/fixed/x", *fields, host=b"h"):
+def find(plan, path=b"/fixed/x", *fields, host=b"h", method=b"GET"):
     found = [(b"host", host), *fields]
-    return find_target(plan, method=b"GET", raw_path=path, fields=found, named=by_name(found))
+    return find_target(plan, method=method, raw_path=path, fields=found, named=by_name(found))
 
 
 def test_a_route_leads_to_its_feature_or_upstream(plan):
     assert find(plan, b"/api/auth/x").feature is plan.features["auth"]
     assert (find(plan).feature, find(plan).upstream) == (None, "old")
+
+
+def test_a_method_goes_by_its_own_spelling(plan):
+    assert find(plan, b"/cache/x", method=b"PURGE").upstream == "new"
+    assert find(plan, b"/cache/x", method=b"propfind").upstream == "old"
+    for method in (b"purge", b"Purge"):
+        with pytest.raises(ClientError) as caught:
+            find(plan, b"/cache/x", method=method)
+        assert caught.value.status == 501
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
 from gateway.config.schema import Cors
-from gateway.rules.cors import applied, asked_method, compile_cors, preflight_fields
+from gateway.rules.cors import applied, asked_method, compile_cors, origin_of, preflight_fields
 
 ORIGIN = b"https://app.example.com"
 ALLOW = (b"access-control-allow-origin", ORIGIN)
@@ -60,6 +60,14 @@ def test_a_preflight_is_told_no_more_than_that():
 def test_another_origin_is_told_nothing(origin):
     assert preflight_fields(plan(credentials=True), origin) == [VARY]
     assert applied(plan(credentials=True), [(b"a", b"b")], origin) == [(b"a", b"b"), VARY]
+
+
+@pytest.mark.parametrize(
+    ("origins", "found"),
+    [([], None), ([ORIGIN], ORIGIN), ([ORIGIN, b"https://evil.example"], None), ([ORIGIN] * 2, None)],
+)
+def test_a_request_has_one_origin_or_none_that_counts(origins, found):
+    assert origin_of([(b"host", b"h"), *((b"origin", origin) for origin in origins)]) == found
 
 
 def test_a_reply_says_what_holds_here_and_not_what_the_upstream_says():

@@ -124,6 +124,12 @@ def test_an_ipv6_peer_is_quoted_in_forwarded():
     assert made[b"forwarded"] == b'for="[2001:db8::1]";host="h";proto=https'
 
 
+def test_of_a_client_that_names_no_host_nothing_is_said_of_it():
+    made = dict(headers.forwarding_fields([], peer="1.1.1.1", scheme="http", host=b"", trusted=False, version="1.0"))
+    assert b"x-forwarded-host" not in made
+    assert made[b"forwarded"] == b"for=1.1.1.1;proto=http"
+
+
 def test_a_trusted_proxys_fields_are_continued():
     fields = [(b"x-forwarded-for", b"2.2.2.2"), (b"forwarded", b"for=2.2.2.2"), (b"via", b"1.0 a"), (b"via", b"1.1 b")]
     made = dict(headers.forwarding_fields(fields, peer="10.0.0.1", scheme="http", host=b"h", trusted=True))

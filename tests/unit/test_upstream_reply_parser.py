@@ -138,7 +138,7 @@ def test_the_end_of_the_connection_does_not_complete_a_declared_body(reply):
         b"\r\n" + COUNTED,
         b"HTTP/2.0 200 OK\r\n\r\n",
         b"HTTP/0.9 200 OK\r\n\r\n",
-        b"HTTP/1.2 200 OK\r\n\r\n",
+        b"HTTP/3.1 200 OK\r\n\r\n",
         b"http/1.1 200 OK\r\n\r\n",
         b"RTSP/1.0 200 OK\r\n\r\n",
         b"HTTP/1.1  200 OK\r\n\r\n",
@@ -297,3 +297,9 @@ def test_a_mutated_reply_is_read_the_same_way_however_it_is_cut(reply, data):
     whole = outcome([bytes(mutated)] if mutated else [])
     bytewise = outcome([bytes(mutated[i : i + 1]) for i in range(len(mutated))])
     assert bytewise == whole
+
+
+@pytest.mark.parametrize("minor", [b"2", b"9"])
+def test_a_later_version_is_read_as_1_1(minor):
+    parser = parse(b"HTTP/1.%b 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n" % minor)
+    assert (parser.status, parser.pieces, parser.complete, parser.keep_alive) == (200, [b"ok"], True, True)

@@ -158,3 +158,30 @@ def test_of_a_peer_that_broke_a_rule_nothing_more_is_read(later):
     assert got == ["first"]
     assert closed == Closed(NO_CLOSE, fault="a text is not UTF-8")
     assert answered == b"\x88\x15\x03\xef" + b"a text is not UTF-8"
+
+
+def announced(size, opcode=BINARY, *, fin=True):
+    """The head of a frame, of which nothing more comes."""
+    return bytes([(0x80 if fin else 0) | opcode, 0xFF]) + struct.pack("!Q", size) + MASK
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        announced(MAX_BYTES + 1),
+        frame(BINARY, b"x" * 100, fin=False) + announced(MAX_BYTES - 99, CONT),
+        frame(BINARY, b"x" * 50, fin=False) + frame(CONT, b"x" * 50, fin=False) + announced(MAX_BYTES - 99, CONT),
+    ],
+)
+def test_the_head_of_a_frame_shows_that_its_message_is_too_large(sent):
+    _, closed, answered = played(sent)
+    assert closed.fault
+    assert answered[2:4] == b"\x03\xf1"  # 1009
+
+
+def test_a_full_message_leaves_room_for_a_ping_and_for_the_next_one():
+    part = frame(BINARY, b"x" * 200, fin=False)
+    whole = part + frame(CONT, b"x" * (MAX_BYTES - 200), fin=False) + frame(PING, b"p" * 125) + frame(CONT, b"")
+    got, closed, _ = played(whole + frame(BINARY, b"y" * MAX_BYTES))
+    assert got == [b"x" * MAX_BYTES, b"y" * MAX_BYTES]
+    assert closed == Closed(NO_CLOSE)

@@ -114,7 +114,7 @@ async def test_connect_and_trace_are_405(line):
 
 
 @applies(*EDGE)
-@pytest.mark.parametrize("method", [b"get", b"Get", b"gET", b"g", b"PRI", b"1GET", b"!", b"G" * 33, b"GET'", b"_"])
+@pytest.mark.parametrize("method", [b"get", b"Get", b"gET", b"post", b"connect", b"Trace", b"PRI", b"pri", b"G" * 33])
 async def test_a_method_that_nobody_could_mean_is_501(method):
     await assert_refused(get(line=method + b" /a HTTP/1.1"), 501, after=SMUGGLED)
 

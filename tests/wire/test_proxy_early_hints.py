@@ -1,4 +1,4 @@
-"""1xx replies: 103 reaches clients that can read it, all others end at the gateway, and none is a beginning."""
+"""1xx replies: they reach clients that can read them, but 100, which is the gateway's to say; none is a beginning."""
 
 import asyncio
 
@@ -98,11 +98,23 @@ async def test_where_nobody_can_pass_them_on_they_are_dropped(server, options):
 
 
 @applies(*EDGE)
-@pytest.mark.parametrize("status", [b"100 Continue", b"102 Processing", b"104 Upload Resumption", b"199 X"])
-async def test_other_interim_replies_end_here(status):
+@pytest.mark.parametrize("status", [b"102 Processing", b"104 Upload Resumption", b"199 X"])
+async def test_others_pass_too(status):
+    """RFC 9110 section 15.2: a proxy forwards what it has not asked for itself."""
+    sent = b"HTTP/1.1 " + status + b"\r\nx-interim: 1\r\n\r\n"
+    async with serving(answering(sent + HINTS + OK)) as old, gateway(one(old)) as gw, gw.client() as client:
+        await client.send(head_of("GET", "/"))
+        interim, final, _ = await heads(client)
+        assert interim == [(int(status[:3]), [(b"x-interim", b"1")]), (103, [(b"link", b"</a.css>; rel=preload")])]
+        assert final == 200
+
+
+@applies(*EDGE)
+@pytest.mark.parametrize("status", [b"100 Continue", b"102 Processing"])
+async def test_a_100_that_nobody_asked_for_ends_here_and_http_1_0_gets_none(status):
     sent = b"HTTP/1.1 " + status + b"\r\nx-interim: 1\r\n\r\n"
     async with serving(answering(sent + OK)) as old, gateway(one(old)) as gw, gw.client() as client:
-        reply = await client.get()
+        reply = await client.get("/", version="1.1" if status.startswith(b"100") else "1.0")
         assert (reply.status, reply.all(b"x-interim")) == (200, [])
 
 

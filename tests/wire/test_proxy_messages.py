@@ -246,7 +246,7 @@ async def test_replies_without_a_body_leave_the_connection_usable(server, method
         b"HTTP/1.1 200 OK\r\n\r\nto the end",
         b"HTTP/1.0 200 OK\r\n\r\nto the end",
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\na\r\nto the end\r\n0\r\nx-trailer: 1\r\n\r\n",
-        b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nto the end",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nto the end",
     ],
 )
 async def test_replies_of_every_framing_arrive_whole(server, reply):

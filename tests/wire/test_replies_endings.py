@@ -65,6 +65,19 @@ async def test_replies_without_a_body_that_have_none(kind, method):
         assert (view.status, view.reply.body, view.reused) == (int(view.sent[9:12]), b"", True), view
 
 
+@both_clients
+async def test_a_205_has_no_body_whatever_the_upstream_sends(kind):
+    """RFC 9110 section 15.3.6."""
+    head = b"HTTP/1.1 205 X\r\n"
+    bodies = [LENGTH + b"ok", b"content-length: 9\r\n\r\nok", b"\r\nok"]
+    bodies += [b"transfer-encoding: chunked\r\n\r\n" + CHUNKS, b"transfer-encoding: chunked\r\n\r\n9\r\nok"]
+    for view in await views(kind, [head + body for body in bodies], ends=True):
+        assert view.reply is not None, view
+        assert (view.status, view.reply.body) == (205, b""), view
+        assert view.reply.all(b"content-length") == [b"0"], view
+        assert view.reply.all(b"transfer-encoding") == [], view
+
+
 @pytest.mark.parametrize("version", [b"1.0", b"1.1"])
 @pytest.mark.parametrize("cut", [False, True])
 @both_clients

@@ -1,6 +1,7 @@
 """Connections: reused, refused, waited for, closed, never lost: `connected` proves in every test that none leaks."""
 
 import asyncio
+import socket
 
 import pytest
 
@@ -467,3 +468,20 @@ async def test_many_at_once_never_exceed_the_limit_and_all_are_answered(kind):
         assert sorted(request.line for request in upstream.requests) == sorted(
             b"GET /%d HTTP/1.1" % n for n in range(100)
         )
+
+
+@applies(*HTTP1)
+@pytest.mark.parametrize("method", [b"POST", b"PATCH"])
+async def test_what_cannot_be_sent_twice_is_not_sent_where_the_upstream_has_just_hung_up(kind, method, monkeypatch):
+    """Right behind its reply: the loop has not come to see it."""
+    monkeypatch.setattr("gateway.upstream.pool.TRUSTED_SECONDS", 60.0)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        async with connected(kind, f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+            for _ in range(2):
+                asked = asyncio.create_task(fetch(client, request(method)))
+                peer = (await asyncio.to_thread(listener.accept))[0]
+                assert (await asyncio.to_thread(peer.recv, 65_536)).startswith(method)
+                peer.sendall(OK)
+                assert await asked == (200, b"ok")
+                peer.close()

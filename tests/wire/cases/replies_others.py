@@ -120,7 +120,7 @@ def bodiless():
         "9110 15.3.6",
         SAFE,
         reply(b"Content-Length: 2\r\n", b"ok", status=b"205 Reset"),
-        either(served(205), bad),
+        either(served(205, reply_body=b"", has=[(b"content-length", b"0")]), bad),
     )
 
 
