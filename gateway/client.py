@@ -35,6 +35,7 @@ class Edge(Protocol):
 
     listener: Listener | None
     lost: bool
+    write_paused: bool
 
     @property
     def awaits_continue(self) -> bool:
@@ -43,6 +44,18 @@ class Edge(Protocol):
 
     def interim(self, status: int, fields: Fields) -> None:
         """Sends a 1xx, where the answer has not begun and the client can read it."""
+        ...
+
+    async def writable(self) -> None:
+        """Returns when the client has taken enough of what was sent, or is gone; at once where not `write_paused`."""
+        ...
+
+    def begin(self, status: int, fields: Fields) -> None:
+        """Sends the head of the answer, as `http.response.start` does, without a message and a task's turn for it."""
+        ...
+
+    def go_on(self, piece: bytes, *, more: bool) -> None:
+        """Sends a piece of its body, as `http.response.body` does."""
         ...
 
     def abort(self) -> None:
@@ -108,7 +121,13 @@ class ClientSide:
         if unasked and self._scope.get("http_version", "1.1").startswith("1"):
             # Nobody has said 100: the client may or may not send its body now, and the next request's place is unknown.
             fields = [*fields, (b"connection", b"close")]
-        await self._send({"type": "http.response.start", "status": status, "headers": fields})
+        edge = self._edge
+        if edge is None:
+            await self._send({"type": "http.response.start", "status": status, "headers": fields})
+        else:
+            if edge.write_paused:
+                await edge.writable()
+            edge.begin(status, fields)
         if unasked:
             self._watch()
 
@@ -124,7 +143,13 @@ class ClientSide:
 
     async def send_piece(self, piece: bytes, *, more: bool) -> None:
         """Sends a piece of the body; waits while the client is slower than the upstream."""
-        await self._send({"type": "http.response.body", "body": piece, "more_body": more})
+        edge = self._edge
+        if edge is None:
+            await self._send({"type": "http.response.body", "body": piece, "more_body": more})
+        else:
+            if edge.write_paused:
+                await edge.writable()
+            edge.go_on(piece, more=more)
         if not more:
             self._exchange.response_complete = True
 
@@ -143,3 +168,4 @@ class ClientSide:
         if self._watcher is not None:
             self._watcher.cancel()
         self._exchange.task = None
+        self._body = None  # it knows us: without this a request is freed by the garbage collector alone

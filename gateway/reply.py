@@ -109,8 +109,8 @@ def _own_fields(exchange: Exchange) -> headers.Fields:
     if exchange.plan.expose_decision and exchange.decision is not None:
         fields += [
             (b"x-gateway-feature", exchange.decision.feature.encode()),
-            (b"x-gateway-side", exchange.decision.side.value.encode()),
-            (b"x-gateway-reason", exchange.decision.reason.value.encode()),
+            (b"x-gateway-side", exchange.decision.side.encode()),
+            (b"x-gateway-reason", exchange.decision.reason.encode()),
         ]
     return fields
 

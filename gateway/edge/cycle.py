@@ -12,7 +12,7 @@ Rules:
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Protocol
 
 from gateway.edge.reply_head import Framing, ReplyHead, interim
@@ -147,11 +147,11 @@ class Cycle:
         if not self.response_started:
             if message["type"] != "http.response.start":
                 raise RuntimeError(f"an answer begins with its head, not with {message['type']}")
-            self._start(message["status"], message.get("headers", ()))
+            self.begin(message["status"], message.get("headers", ()))
         elif message["type"] != "http.response.body" or self.response_complete:
             raise RuntimeError(f"{message['type']} does not follow what was sent before")
         else:
-            self._send_body(message.get("body", b""), more=message.get("more_body", False))
+            self.go_on(message.get("body", b""), more=message.get("more_body", False))
 
     def interim(self, status: int, fields: Fields) -> None:
         """1xx: not to HTTP/1.0 (RFC 9110 section 15.2), nor to who is slow to take what was sent before."""
@@ -159,7 +159,8 @@ class Cycle:
         if ready and self._head.minor:
             self._connection.write(interim(status, fields))
 
-    def _start(self, status: int, fields: list[tuple[bytes, bytes]]) -> None:
+    def begin(self, status: int, fields: Iterable[tuple[bytes, bytes]]) -> None:
+        """The answer's head. Called by `send`, and by an app that knows this edge, as `go_on` is."""
         unread = self.more_body and (self.expects_continue or (status >= 400 and self._connection.has_much_to_come))
         keep_alive = self.keep_alive and not unread and not self._connection.must_close
         request = self._head
@@ -169,7 +170,8 @@ class Cycle:
         self.expects_continue = False
         self._connection.write(head.data)
 
-    def _send_body(self, body: bytes, *, more: bool) -> None:
+    def go_on(self, body: bytes, *, more: bool) -> None:
+        """A piece of the answer's body, or its end."""
         framing = self._framing
         if framing is Framing.LENGTH:
             self._remaining -= len(body)

@@ -291,6 +291,16 @@ class EdgeProtocol(Connection):
         if self.cycle is not None:
             self.cycle.interim(status, fields)
 
+    def begin(self, status: int, fields: Fields) -> None:
+        """For the exchange: the answer's head, where the client is still there."""
+        if self.cycle is not None and not self.cycle.disconnected:
+            self.cycle.begin(status, fields)
+
+    def go_on(self, piece: bytes, *, more: bool) -> None:
+        """For the exchange: a piece of the answer's body, or its end."""
+        if self.cycle is not None and not self.cycle.disconnected:
+            self.cycle.go_on(piece, more=more)
+
     def answered(self, *, keep_alive: bool) -> None:
         """The answer is complete."""
         if not keep_alive or self.phase is _CLOSING:

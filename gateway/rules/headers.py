@@ -64,6 +64,7 @@ _NEVER_BY_CONNECTION = frozenset(
     (b"close", b"keep-alive", b"", b"host", b"authorization", b"cookie", b"content-length")
 )
 """Options that name no field, and end-to-end fields that a client must not be able to make us drop."""
+_NOBODY: frozenset[bytes] = frozenset()
 
 
 def by_name(fields: Sequence[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
@@ -78,11 +79,19 @@ def is_host(value: bytes) -> bool:
 
 def connection_named(fields: Sequence[tuple[bytes, bytes]]) -> frozenset[bytes]:
     """The names that the Connection header declares hop-by-hop, in lower case."""
-    named: set[bytes] = set()
-    for name, value in fields:
-        if name == b"connection":
-            named.update(token.strip().lower() for token in value.split(b","))
-    return frozenset(named - _NEVER_BY_CONNECTION)
+    values = [value for name, value in fields if name == b"connection"]
+    if not values:
+        return _NOBODY
+    options = b",".join(values)
+    return _known_options(options) if len(options) <= MAX_NAME else _named_by(options)
+
+
+def _named_by(options: bytes) -> frozenset[bytes]:
+    return frozenset(option.strip().lower() for option in options.split(b",")) - _NEVER_BY_CONNECTION
+
+
+_known_options = lru_cache(maxsize=1024)(_named_by)
+"""Remembered where they are short: few clients and upstreams say anything but `keep-alive`."""
 
 
 @lru_cache(maxsize=4096)
@@ -164,7 +173,7 @@ def first(fields: Sequence[tuple[bytes, bytes]], name: bytes) -> bytes | None:
 
 def joined(fields: Sequence[tuple[bytes, bytes]], name: bytes) -> bytes:
     """All values of a list-valued field as one, in order (RFC 9110 section 5.3)."""
-    return b", ".join(value for field, value in fields if field == name)
+    return b", ".join([value for field, value in fields if field == name])
 
 
 def is_trusted(address: str, trusted: Networks) -> bool:

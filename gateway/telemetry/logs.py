@@ -185,8 +185,8 @@ def request_line(log: Any, line: RequestLine, policy: Log) -> None:
         return
     fields = {
         "feature": line.feature,
-        "side": line.side.value,
-        "reason": None if line.reason is None else line.reason.value,
+        "side": str(line.side),
+        "reason": None if line.reason is None else str(line.reason),
         "status": line.status,
         "duration_ms": round(line.seconds * 1000, 2),
         "request_id": line.request_id.decode("utf-8", "backslashreplace"),

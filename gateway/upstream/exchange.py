@@ -180,13 +180,14 @@ class Exchange:
             return b""
         if self._error is not None:
             raise self._error
+        if self._closed:
+            raise self._error_of(UpstreamErrorKind.CLOSED)
         return None
 
     async def aclose(self) -> None:
         if self._closed:
             return
         self._closed = True
-        self._error = self._error or self._error_of(UpstreamErrorKind.CLOSED)
         upload = self._stop_upload()
         if self._is_reusable():
             if self._paused:

@@ -2,10 +2,14 @@
 
 import asyncio
 import contextlib
+import gc
 import hashlib
 
 import pytest
 
+from gateway.exchange import Exchange
+from gateway.upstream.api import OutboundRequest
+from tests.support.edge_cases import EDGE
 from tests.support.proxy_harness import ANY_SERVER, gateway, head_of, one
 from tests.support.scripted_upstream import OK, Received, answer_all, answering, applies, eventually, serving
 
@@ -396,3 +400,23 @@ async def test_many_clients_at_once_each_get_their_own_reply(server):
         await asyncio.gather(*(user(gw, number) for number in range(20)))
         await eventually(lambda: gw.requests == {("none", "fixed", "200"): 200})
         assert gw.attempts == {("fixed", "ok"): 200}
+
+
+@applies(*EDGE)
+@pytest.mark.parametrize("body", [b"", b"body"], ids=["GET", "POST"])
+async def test_a_request_leaves_nothing_for_the_garbage_collector(body):
+    """What is collected later holds memory until then, and makes every request dearer."""
+    async with serving(answer_all) as old, gateway(one(old)) as gw, gw.client() as client:
+        await client.get()
+        gc.collect()
+        gc.disable()
+        try:
+            for number in range(3):
+                method = "POST" if body else "GET"
+                await client.send(head_of(method, "/", f"content-length: {len(body)}") + body)
+                assert (await client.reply()).status == 200
+                await gw.until_counted(total=number + 2)
+            left = [each for each in gc.get_objects() if isinstance(each, Exchange | OutboundRequest)]
+        finally:
+            gc.enable()
+        assert left == []
