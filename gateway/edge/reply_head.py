@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from gateway.reply import http_date
-from gateway.rules.tokens import are_lines, field_name
+from gateway.rules.tokens import FIELD_NAMES, are_lines
 
 
 class Framing(Enum):
@@ -64,7 +64,7 @@ class ReplyHead:
             elif name == b"connection":
                 keep_alive = keep_alive and b"close" not in value.lower()
             elif name != b"transfer-encoding":
-                if field_name(name) is None:
+                if FIELD_NAMES[name] is None:
                     raise ValueError("a field of the answer has no valid name")
                 lines.append(name + b": " + value)
         if length is not None and status != 204:
@@ -100,7 +100,7 @@ def interim(status: int, fields: Iterable[tuple[bytes, bytes]]) -> bytes:
     """A 1xx whole. Raises ValueError for fields that would not be one head."""
     lines = [status_line(status)]
     for name, value in fields:
-        if field_name(name) is None:
+        if FIELD_NAMES[name] is None:
             raise ValueError("a field of the interim reply has no valid name")
         lines.append(name + b": " + value)
     text = b"\r\n".join(lines)

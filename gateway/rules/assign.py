@@ -25,7 +25,8 @@ def find_target(plan: Plan, *, method: bytes, raw_path: bytes, fields: Fields, n
     case it would be that one, on a route that is not that one's.
     """
     host = named.get(b"host", b"")
-    if not is_host(host) or len([name for name, _ in fields if name == b"host"]) > 1:
+    repeated = len(named) < len(fields) and len([name for name, _ in fields if name == b"host"]) > 1
+    if repeated or not is_host(host):
         raise ClientError(400, "Bad request", "the Host is not one valid host")
     if method not in SERVED and is_misspelt(method, plan.methods):
         raise no_such_method()

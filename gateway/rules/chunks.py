@@ -9,7 +9,7 @@ from math import inf
 from typing import Protocol
 
 from gateway.rules.framing import CHUNKED, bad_request
-from gateway.rules.tokens import TOKEN, field_name, is_field_value
+from gateway.rules.tokens import FIELD_NAMES, TOKEN, is_field_value
 
 MAX_SIZE_LINE = 1024
 MAX_EXTENSIONS = 16_384
@@ -139,7 +139,7 @@ class ChunkedBody:
     def _check_trailer(self, text: bytes) -> None:
         self._trailers += len(text) + 2
         name, colon, value = text.partition(b":")
-        if field_name(name) is None or not colon or not is_field_value(value):
+        if FIELD_NAMES[name] is None or not colon or not is_field_value(value):
             raise bad_request("a trailer is no valid field")
         if self._trailers > self._max_trailers:
             raise bad_request("the trailers are larger than is served here")

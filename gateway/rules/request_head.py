@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gateway.errors import ClientError
 from gateway.rules.framing import bad_request, body_length
 from gateway.rules.target import check_method, resolve_target
-from gateway.rules.tokens import TOKEN, are_lines, field_name
+from gateway.rules.tokens import FIELD_NAMES, TOKEN, are_lines
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -63,7 +63,7 @@ def parse_head(head: bytes, limits: HeadLimits) -> RequestHead:
     special: dict[bytes, tuple[bytes, ...]] = {}
     for text in lines:
         raw, colon, value = text.partition(b":")
-        name = field_name(raw)
+        name = FIELD_NAMES[raw]
         if name is None or not colon:
             raise bad_request("a field of the head has no valid name")
         value = value.strip(b" \t")

@@ -1,7 +1,6 @@
 """Characters of HTTP's grammar (RFC 9110 section 5): what a field's name and value may be made of."""
 
 import re
-from functools import lru_cache
 
 MAX_NAME = 256
 """No field in use has a longer name; what is remembered of names stays small."""
@@ -13,17 +12,25 @@ _TEXT = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 _LINES = _TEXT + b"\r\n"
 
 
-def field_name(raw: bytes) -> bytes | None:
-    """A field's name in lower case; None where it is no token (RFC 9110 section 5.1) or longer than any name is.
+class _FieldNames(dict[bytes, bytes | None]):
+    """A field's name in lower case, by the name as it came; None where it is no token (RFC 9110 section 5.1) or longer
+    than any name is. A space before the colon, a folded line's leading space and an empty name are all no tokens.
 
-    A space before the colon, a folded line's leading space and an empty name are all no tokens.
+    Remembered, for a few dozen names are nearly all that there are; with a bound, so that strangers cannot fill it.
     """
-    return _lowered(raw) if len(raw) <= MAX_NAME else None
+
+    def __missing__(self, raw: bytes) -> bytes | None:
+        if len(raw) > MAX_NAME:
+            return None
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        name = self[raw] = raw.lower() if _is_token(raw) else None
+        return name
 
 
-@lru_cache(maxsize=4096)
-def _lowered(raw: bytes) -> bytes | None:
-    return raw.lower() if _is_token(raw) else None
+_REMEMBERED = 4096
+FIELD_NAMES = _FieldNames()
+"""Asked for each field of each head: a look-up in C."""
 
 
 def is_field_value(value: bytes) -> bool:

@@ -8,7 +8,7 @@ import httpx
 
 from gateway.errors import UpstreamError, UpstreamErrorKind
 from gateway.rules.framing import MAX_LENGTH_DIGITS
-from gateway.rules.tokens import field_name
+from gateway.rules.tokens import FIELD_NAMES
 from gateway.upstream.api import Headers
 from gateway.upstream.failures import upstream_error
 from gateway.upstream.httpx_errors import FAILURES, kind_of
@@ -98,7 +98,7 @@ def _check(response: httpx.Response, fields: Headers) -> None:
         raise MalformedReplyError("The reply's head holds control characters.")
     if not 200 <= response.status_code <= 599:
         raise MalformedReplyError("The reply's status is not one that was asked for.")
-    if any(field_name(name) is None for name, _ in fields):
+    if any(FIELD_NAMES[name] is None for name, _ in fields):
         raise MalformedReplyError("A field of the reply has no valid name.")
     if len(fields) > MAX_FIELDS or sum(len(name) + len(value) + 4 for name, value in fields) > MAX_HEAD_BYTES:
         raise MalformedReplyError("The reply's head is too large.")
