@@ -1,4 +1,4 @@
-# make run | make test | make install | make lint | make faults | make soak | make fuzz | make lock | make clean
+# make run | make test | make install | make lint | make bench | make faults | make soak | make fuzz | make lock | make clean
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -7,7 +7,7 @@ JOBS   ?= 3
 ALONE  := tests/rollout tests/faults
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 
-.PHONY: run test install lint faults soak fuzz lock clean
+.PHONY: run test install lint bench bench-peers faults soak fuzz lock clean
 
 run: install  ## everything on embedded defaults; make run ARGS="--port 8080"
 	@exec $(BIN)/python -m stack $(ARGS)
@@ -17,6 +17,9 @@ install: $(VENV)/.installed  ## .venv with the `gateway` command
 test: lint  ## lint, types and all tests: those that measure under load run last and alone
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ALONE:%=--ignore=%)
 	$(BIN)/python -m pytest $(ALONE)
+
+bench: $(VENV)/.installed-dev  ## the gateway beside its peers: make bench QUICK=1, make bench ARGS="--only ours,nginx --workloads get"
+	$(BIN)/python -m bench $(if $(QUICK),--quick) $(ARGS)
 
 faults: $(VENV)/.installed-dev  ## five minutes of random faults under load: make faults ARGS="--seed 7"
 	$(BIN)/python -m tests.faults.schedule $(ARGS)

@@ -1,0 +1,40 @@
+"""What a run was made on."""
+
+import os
+import platform
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.contestants.base import Contestant
+
+MEMORY_KIB = r"^MemTotal:\s*(\d+)"
+
+
+def machine() -> dict[str, str]:
+    """In the order in which it is told."""
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "processor": _field("/proc/cpuinfo", r"^model name\s*: (.*)$"),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "memory": f"{int(_field('/proc/meminfo', MEMORY_KIB) or 0) / 2**20:.1f} GiB",
+        "system": f"{platform.system()} {platform.release()}, {_field('/etc/os-release', r'^PRETTY_NAME=.(.*).$')}",
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+    }
+
+
+def versions(field: list[Contestant]) -> dict[str, str]:
+    return {contestant.name: contestant.version() for contestant in field}
+
+
+def busy() -> float:
+    """What other programs do meanwhile: runnable processes over the last minute, for each core."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
+
+
+def _field(path: str, pattern: str) -> str:
+    try:
+        found = re.search(pattern, Path(path).read_text(encoding="utf-8"), re.MULTILINE)
+    except OSError:
+        return ""
+    return found[1].strip() if found else ""
