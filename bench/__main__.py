@@ -1,5 +1,6 @@
 """`make bench`, `python -m bench`: measures, prints, writes. The exit status is 1 when a measurement failed."""
 
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -11,8 +12,11 @@ from bench import processes, table
 from bench.contestants.base import Contestant
 from bench.field import PEERS, present
 from bench.figures import Figures
+from bench.grid import grids
+from bench.machine import machine, versions
 from bench.options import Options, parse
 from bench.plan import Entry, heats
+from bench.report import Report
 from bench.rounds import run
 from bench.stage import Stage
 from bench.targets import evaluate
@@ -20,7 +24,8 @@ from bench.targets import evaluate
 
 def main() -> int:
     """Returns the exit status."""
-    console = Console()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of all that ends what was started
+    console = table.console()
     options = parse(sys.argv[1:], [each.name for each in PEERS])
     if not processes.SUPPORTED:
         console.print("bench: CPU is read from Linux's accounting of processes; there is none here")
@@ -28,12 +33,14 @@ def main() -> int:
     field, missing = present([*options.ours, *PEERS], options.only)
     for line in missing:
         console.print(f"[yellow]{line}[/]", soft_wrap=True)
-    figures = measured(console, options, field)
-    ours = options.ours[0].name
-    table.print_tables(console, figures, ours)
-    table.print_targets(console, evaluate(figures, ours))
-    table.print_failures(console, figures.failures)
-    return 1 if figures.failures or not figures.values else 0
+    report = _report(options, field, missing, measured(console, options, field))
+    table.print_grids(console, grids(report.figures, report.ours, aside=False))
+    table.print_targets(console, report.verdicts)
+    table.print_failures(console, report.figures.failures)
+    if options.results is not None and report.figures.values:
+        report.write(options.results)
+        console.print(f"written: {options.results}/RESULTS.md, results.json, results.svg", soft_wrap=True)
+    return 1 if report.figures.failures or not report.figures.values else 0
 
 
 def measured(console: Console, options: Options, field: Sequence[Contestant]) -> Figures:
@@ -53,6 +60,20 @@ def measured(console: Console, options: Options, field: Sequence[Contestant]) ->
 
         run(stage, plan, options.pace.rounds, figures, told)
     return figures
+
+
+def _report(options: Options, field: Sequence[Contestant], missing: list[str], figures: Figures) -> Report:
+    names = [each.name for each in field]
+    ours = next((each.name for each in options.ours if each.name in names), options.ours[0].name)
+    return Report(
+        figures=figures,
+        verdicts=evaluate(figures, ours),
+        ours=ours,
+        machine=machine(),
+        versions=versions(field),
+        missing=missing,
+        pace=f"{options.pace.rounds} rounds, {options.pace.seconds:g} s each" + (", quick" if options.quick else ""),
+    )
 
 
 if __name__ == "__main__":

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 
 from bench.contestants.base import Contestant
+from bench.contestants.caddy import Caddy
 from bench.contestants.envoy import Envoy
 from bench.contestants.haproxy import Haproxy
 from bench.contestants.nginx import Nginx
+from bench.contestants.python_proxies import PROXIES
+from bench.contestants.traefik import Traefik
 
-PEERS: Sequence[Contestant] = (Nginx(), Haproxy(), Envoy())
+PEERS: Sequence[Contestant] = (Nginx(), Haproxy(), Envoy(), Traefik(), Caddy(), *PROXIES)
 
 
 def present(candidates: Sequence[Contestant], only: Sequence[str]) -> tuple[list[Contestant], list[str]]:

@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,13 +24,8 @@ def machine() -> dict[str, str]:
     }
 
 
-def versions(field: list[Contestant]) -> dict[str, str]:
+def versions(field: Sequence[Contestant]) -> dict[str, str]:
     return {contestant.name: contestant.version() for contestant in field}
-
-
-def busy() -> float:
-    """What other programs do meanwhile: runnable processes over the last minute, for each core."""
-    return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
 def _field(path: str, pattern: str) -> str:

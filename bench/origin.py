@@ -1,11 +1,14 @@
 """A light upstream, whose CPU is nobody's: `python -m bench.origin SIDE PORT`.
 
-A GET that arrives whole is answered from bytes that are ready; whatever else comes goes through a parser.
+A GET that arrives whole is answered from bytes that are ready; whatever else comes goes through a parser. To a line on
+standard input it says when traffic began after a silence, and it ends with its standard input.
 """
 
 import asyncio
 import contextlib
+import json
 import sys
+import time
 from email.utils import formatdate
 from typing import cast
 
@@ -15,6 +18,7 @@ import uvloop
 from bench.wire import BODIES, MIB, SIDE_HEADER, WORKS, Side
 
 PIECE = bytes(MIB)
+SILENCE_SECONDS = 0.02
 EXPECTED = {0, *(len(work.payload()) for work in WORKS.values())}
 """Lengths of bodies; a request with another one was damaged on its way, and is told so."""
 
@@ -49,11 +53,31 @@ class Replies:
         return None
 
 
+class Silences:
+    """When requests came again after there had been none for a while; of the monotonic clock."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+        self._last = 0.0
+
+    def note(self) -> None:
+        now = time.monotonic()
+        if now - self._last > SILENCE_SECONDS:
+            self.ends.append(now)
+        self._last = now
+
+    def take(self) -> list[float]:
+        """Each is told once."""
+        ends, self.ends = self.ends, []
+        return ends
+
+
 class Connection(asyncio.Protocol):
     """One connection from a proxy. It takes one request after the other, never two at once."""
 
-    def __init__(self, replies: Replies) -> None:
+    def __init__(self, replies: Replies, silences: Silences) -> None:
         self._replies = replies
+        self._silences = silences
         self._transport: asyncio.Transport = None  # type: ignore[assignment]  # connection_made sets it
         self._parser: httptools.HttpRequestParser | None = None
         self._target = b""
@@ -65,6 +89,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are none of asyncio's classes
 
     def data_received(self, data: bytes) -> None:
+        self._silences.note()
         if self._parser is None and data.startswith(b"GET /items") and data.endswith(b"\r\n\r\n"):
             self._transport.write(self._replies.small)
             return
@@ -114,12 +139,13 @@ class Connection(asyncio.Protocol):
 async def serve(side: Side, port: int) -> None:
     """Until standard input ends: whoever started this one is gone, or wants it to end."""
     loop = asyncio.get_running_loop()
-    replies = Replies(side)
-    server = await loop.create_server(lambda: Connection(replies), "127.0.0.1", port, backlog=4096)
-    ended = asyncio.Event()
-    loop.add_reader(sys.stdin.fileno(), ended.set)
+    replies, silences = Replies(side), Silences()
+    server = await loop.create_server(lambda: Connection(replies, silences), "127.0.0.1", port, backlog=4096)
+    lines = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     print("ready", flush=True)
-    await ended.wait()
+    while await lines.readline():
+        print(json.dumps({"silences": silences.take()}), flush=True)
     server.close()
 
 

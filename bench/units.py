@@ -7,32 +7,35 @@ from bench.figures import Figures
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """compared: whether its ratio to ours is told; less is better then."""
+    """compared: less is better, and the spread and the ratio to ours are told. aside: a circumstance, for the files."""
 
     title: str
     compared: bool = False
+    aside: bool = False
 
 
 METRICS = {
-    "cpu_us": Metric("CPU, us a request", compared=True),
-    "worker_us": Metric("workers alone, us"),
+    "cpu_us": Metric("CPU us/request", compared=True),
+    "worker_us": Metric("its workers, us"),
+    "cpu_us_mib": Metric("CPU us/MiB", compared=True),
     "rps": Metric("requests/s"),
-    "cpu_us_mib": Metric("CPU, us a MiB", compared=True),
     "mib_s": Metric("MiB/s"),
+    "p50_ms": Metric("p50 ms", compared=True),
+    "p99_ms": Metric("p99 ms", compared=True),
+    "p999_ms": Metric("p99.9 ms", compared=True),
+    "rate": Metric("asked/s"),
+    "late_p99_ms": Metric("sent late, p99 ms", aside=True),
+    "kib_each": Metric("KiB/connection", compared=True),
+    "start_ms": Metric("first answer, ms", compared=True),
+    "rss_mib": Metric("largest process, MiB"),
+    "tree_mib": Metric("all processes, MiB", compared=True),
+    "effect_ms": Metric("to the first request"),
+    "answer_ms": Metric("to its answer"),
     "share": Metric("% on new"),
-    "busy": Metric("cores it used"),
-    "machine": Metric("of all cores in use"),
-    "p50_ms": Metric("p50, ms", compared=True),
-    "p99_ms": Metric("p99, ms", compared=True),
-    "p999_ms": Metric("p99.9, ms", compared=True),
-    "late_p99_ms": Metric("sent late by, p99, ms"),
-    "rate": Metric("asked, requests/s"),
-    "kib_each": Metric("KiB a connection", compared=True),
-    "start_ms": Metric("first answer after, ms", compared=True),
-    "rss_mib": Metric("resident, a process, MiB"),
-    "tree_mib": Metric("memory of all, MiB", compared=True),
-    "effect_ms": Metric("change to effect, ms"),
+    "busy": Metric("cores it used", aside=True),
+    "machine": Metric("share of all cores in use", aside=True),
 }
+"""In the order of columns."""
 
 
 def number(value: float) -> str:
