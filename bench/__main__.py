@@ -1,5 +1,6 @@
 """`make bench`, `python -m bench`: measures, prints, writes. The exit status is 1 when a measurement failed."""
 
+import resource
 import signal
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from bench.grid import grids
 from bench.machine import machine, versions
 from bench.options import Options, parse
 from bench.plan import Entry, heats
+from bench.program import ProgramError
 from bench.report import Report
 from bench.rounds import run
 from bench.stage import Stage
@@ -26,6 +28,7 @@ def main() -> int:
     """Returns the exit status."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of all that ends what was started
     console = table.console()
+    _raise_descriptors()
     options = parse(sys.argv[1:], [each.name for each in PEERS])
     if not processes.SUPPORTED:
         console.print("bench: CPU is read from Linux's accounting of processes; there is none here")
@@ -58,8 +61,17 @@ def measured(console: Console, options: Options, field: Sequence[Contestant]) ->
         def told(entry: Entry, number: int) -> None:
             progress.update(task, advance=1, description=f"round {number}: {entry.who}, {entry.workload}")
 
-        run(stage, plan, options.pace.rounds, figures, told)
+        try:
+            run(stage, plan, options.pace.rounds, figures, told)
+        except ProgramError as error:
+            figures.fail("bench", "all that would have followed", str(error))
     return figures
+
+
+def _raise_descriptors() -> None:
+    """As many as this user may have: thousands of connections are opened, and everybody inherits the bound."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _report(options: Options, field: Sequence[Contestant], missing: list[str], figures: Figures) -> Report:
@@ -77,4 +89,7 @@ def _report(options: Options, field: Sequence[Contestant], missing: list[str], f
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -31,7 +31,7 @@ def _grid(figures: Figures, workload: str, ours: str, *, aside: bool) -> Grid:
     compared = [name for name in metrics if METRICS[name].compared]
     titles = [""]
     for name in metrics:
-        titles += [METRICS[name].title, *(["min..max", "of ours"] if name in compared else [])]
+        titles += [METRICS[name].title, *(["min..max", f"of {ours}"] if name in compared else [])]
     rows = [(each, *_cells(figures, each, workload, metrics, ours)) for each in who]
     return _without_empty_columns(Grid(workload, tuple(titles), tuple(rows)))
 

@@ -88,9 +88,9 @@ class Run:
             self._end()
 
     def at(self, due: float) -> None:
-        """A request of a constant rate is due: it is sent on an idle link, or on the next that is."""
+        """A request of a constant rate is due: it goes to the link that is idle for longest, or waits for one."""
         if self.idle:
-            self.ask_late(self.idle.pop(), due)
+            self.ask_late(self.idle.popleft(), due)
         else:
             self.owed.append(due)
 

@@ -20,6 +20,8 @@ IDLE = 5000
 ROUTES = (1, 100, 10_000)
 FEATURES = (1, 500)
 WORKERS = (1, 2)
+COMPARED = ("nginx", "envoy")
+"""Peers that are measured with many connections too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,11 @@ def _heat(group: str, field: Sequence[Contestant], pace: Pace, figures: Figures)
         return _same(field, group, workloads.at_rest)
     if group == "latency":
         return tuple(_latency(each, pace, figures) for each in field)
+    few = [*ours, *(each for each in field if each.name in COMPARED)]
     if group == "connections":
-        return tuple(entry for count in CONNECTIONS for entry in _connected(field, count, pace))
+        return tuple(entry for count in CONNECTIONS for entry in _connected(few, count, pace))
     if group == "idle":
-        return _same(field, f"idle-{IDLE}", workloads.idle(IDLE))
+        return _same(few, f"idle-{IDLE}", workloads.idle(IDLE))
     if group == "flag":
         return _same(ours, group, flag_changes(pace.changes))
     return tuple(entry for each in ours for entry in _grown(group, each, pace))

@@ -68,7 +68,7 @@ class Report:
     def markdown(self) -> str:
         """RESULTS.md."""
         facts = [f"- {name}: {value}" for name, value in {**self.machine, "pace": self.pace}.items()]
-        found = [f"- {who} {version}" for who, version in self.versions.items()]
+        found = [f"- {who}: {version}" for who, version in self.versions.items()]
         lines = [
             *("# What `make bench` measured", "", *facts, "", "Who was measured:", "", *found, *_listed(self.missing)),
             *("", "![CPU and latency beside the peers](results.svg)", "", "## Targets", ""),
@@ -89,9 +89,8 @@ class Report:
 NOTES = """\
 Medians of all rounds, their least and most, and the ratio to ours. CPU is that of all processes and threads of a
 contestant together, by the kernel's accounting; for the gateway that is supervisor, control, workers and its Valkey.
-Upstreams and load generators are not counted. Every reply was checked;
-"% on new" shows that the split of 10 % was done.
-"Share of all cores in use" near 1: the machine was the limit, so requests a second say little about the contestant."""
+Upstreams and load generators are not counted. Every reply was checked, and "% on new" shows that the split of 10 % was
+done. Where "share of all cores in use" is near 1, the machine was the limit: requests a second then say little."""
 
 
 def _rows(titles: tuple[str, ...], rows: Any) -> list[str]:

@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Self
 
+from redis import RedisError
+
 from bench.contestants.base import Contestant
 from bench.figures import Figures
 from bench.measure import MeasureError
@@ -29,7 +31,7 @@ def _measure(stage: Stage, cast: "_Cast", entry: Entry, figures: Figures) -> Non
     try:
         running = cast.running(entry.contestant)
         figures.add(entry.who, entry.workload, entry.measure(stage, running))
-    except (MeasureError, StartError, LookupError, OSError) as error:
+    except (MeasureError, StartError, LookupError, OSError, RedisError) as error:
         figures.fail(entry.who, entry.workload, str(error) or type(error).__name__)
 
 

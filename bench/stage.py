@@ -13,13 +13,16 @@ from typing import Self
 
 from bench.contestants.base import Contestant, Place
 from bench.ports import free_port
-from bench.processes import alive, tree
+from bench.processes import Account, alive, tree
 from bench.program import Program
 from bench.wire import HOST, Side
 
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 LOOK_SECONDS = 0.001
+QUIET_SECONDS, QUIET_SHARE, QUIET_LOOKS = 0.2, 0.1, 50
+"""It is quiet when it uses less than a tenth of a core for so long; so often it is looked at."""
+
 QUESTION = f"GET /items/0000/stock HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode()
 
 
@@ -89,6 +92,7 @@ class Stage:
         try:
             one.start_seconds = _first_answer(one)
             contestant.settle(one.place)
+            _until_quiet(one)
             yield one
         finally:
             one.stop()
@@ -122,6 +126,15 @@ def _first_answer(one: Running) -> float:
             raise StartError(f"{one.contestant.name} did not start: {said[-600:].strip() or 'without a word'}")
         time.sleep(LOOK_SECONDS)  # a poll of a condition, with a deadline
     return time.monotonic() - began
+
+
+def _until_quiet(one: Running) -> None:
+    """What is still done after the first answer belongs to the start. Who is never quiet is measured as it is."""
+    for _ in range(QUIET_LOOKS):
+        account = Account(one.pid)
+        time.sleep(QUIET_SECONDS)  # the span that is looked at
+        if sum(account.close().values()) < QUIET_SHARE * QUIET_SECONDS:
+            return
 
 
 def _answers(port: int) -> bool:

@@ -6,6 +6,7 @@ Bodies are streamed both ways, as everybody else here does it; by default nginx 
 import getpass
 import os
 import re
+import resource
 from pathlib import Path
 
 from bench.contestants.base import Launch, Place, binary, said_by
@@ -91,4 +92,4 @@ class Nginx:
 
 def files() -> int:
     """How many descriptors this user's processes may have."""
-    return int(os.sysconf("SC_OPEN_MAX"))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -4,6 +4,8 @@ Metrics and request ids are on, as they always are; lines for requests are off, 
 """
 
 import json
+import re
+import shutil
 import time
 import urllib.request
 from dataclasses import dataclass
@@ -50,7 +52,14 @@ class Ours:
         return None if self.python.is_file() else f"make install, for there is no {self.python}"
 
     def version(self) -> str:
-        return said_by(str(self.python), "-P", "-m", "gateway", "version").rpartition(" ")[2]
+        """With the commit of its checkout, where it runs from one."""
+        number = said_by(str(self.python), "-P", "-m", "gateway", "version").rpartition(" ")[2]
+        package = said_by(str(self.python), "-P", "-c", "import gateway; print(gateway.__path__[0])")
+        git = shutil.which("git")
+        if git is None or not Path(package).is_dir():
+            return number
+        commit = said_by(git, "-C", package, "describe", "--always", "--dirty", "--abbrev=12", "--exclude", "*")
+        return f"{number} ({commit})" if re.fullmatch(r"[0-9a-f]+(-dirty)?", commit) else number
 
     def launch(self, place: Place) -> Launch:
         """`-P`: what is installed there, not a gateway that happens to lie in the directory."""

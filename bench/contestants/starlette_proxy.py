@@ -62,4 +62,5 @@ if __name__ == "__main__":
         date_header=False,
         server_header=False,
         backlog=4096,
+        timeout_keep_alive=75,
     )
