@@ -37,7 +37,7 @@ def main() -> int:
     for line in missing:
         console.print(f"[yellow]{line}[/]", soft_wrap=True)
     report = _report(options, field, missing, measured(console, options, field))
-    table.print_grids(console, grids(report.figures, report.ours, aside=False))
+    table.print_grids(console, grids(report.figures, report.ours, whole=False))
     table.print_targets(console, report.verdicts)
     table.print_failures(console, report.figures.failures)
     if options.results is not None and report.figures.values:

@@ -1,11 +1,13 @@
 """A workload's numbers as rows of texts, for the terminal and for the file."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.figures import Figures
 from bench.units import METRICS, number, ratio
 
 PERCENTS = (50.0, 99.0, 100.0)
+SPREAD = "min..max"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,36 +19,45 @@ class Grid:
     rows: tuple[tuple[str, ...], ...]
 
 
-def grids(figures: Figures, ours: str, *, aside: bool) -> list[Grid]:
-    """All workloads. aside: with the circumstances."""
-    return [_grid(figures, workload, ours, aside=aside) for workload in figures.workloads()]
+def grids(figures: Figures, ours: str, *, whole: bool) -> list[Grid]:
+    """All workloads. whole: with the circumstances, and how far everything spreads."""
+    return [_grid(figures, workload, ours, whole=whole) for workload in figures.workloads()]
 
 
-def _grid(figures: Figures, workload: str, ours: str, *, aside: bool) -> Grid:
+def _grid(figures: Figures, workload: str, ours: str, *, whole: bool) -> Grid:
     present = figures.metrics(workload)
     if "effect_ms" in present:
         return _percentiles(figures, workload)
-    metrics = [name for name, metric in METRICS.items() if name in present and (aside or not metric.aside)]
     who = figures.who(workload)
-    compared = [name for name in metrics if METRICS[name].compared]
-    titles = [""]
-    for name in metrics:
-        titles += [METRICS[name].title, *(["min..max", f"of {ours}"] if name in compared else [])]
-    rows = [(each, *_cells(figures, each, workload, metrics, ours)) for each in who]
-    return _without_empty_columns(Grid(workload, tuple(titles), tuple(rows)))
+    columns: list[tuple[str, list[str]]] = [("", who)]
+    for name, metric in METRICS.items():
+        if name in present and (whole or not metric.aside):
+            columns.append((metric.title, [_median(figures, each, workload, name) for each in who]))
+            if metric.main or (whole and metric.compared):
+                columns.append((SPREAD, [_spread(figures, each, workload, name) for each in who]))
+            if metric.compared:
+                columns.append((f"of {ours}", [_ratio(figures, each, workload, name, ours=ours) for each in who]))
+    return _of_columns(workload, [column for column in columns if any(column[1])])
 
 
-def _cells(figures: Figures, who: str, workload: str, metrics: list[str], ours: str) -> list[str]:
-    cells = []
-    for name in metrics:
-        spread = figures.spread(who, workload, name)
-        cells.append(number(spread.median) if spread is not None else "")
-        if METRICS[name].compared:
-            several = spread is not None and spread.count > 1
-            times = ratio(figures, who, workload, name, ours)
-            cells.append(f"{number(spread.low)}..{number(spread.high)}" if spread is not None and several else "")
-            cells.append(f"{times:.2f}x" if times is not None else "")
-    return cells
+def _of_columns(workload: str, columns: Sequence[tuple[str, list[str]]]) -> Grid:
+    titles, cells = zip(*columns, strict=True)
+    return Grid(workload, titles, tuple(zip(*cells, strict=True)))
+
+
+def _median(figures: Figures, who: str, workload: str, metric: str) -> str:
+    found = figures.median(who, workload, metric)
+    return number(found) if found is not None else ""
+
+
+def _spread(figures: Figures, who: str, workload: str, metric: str) -> str:
+    found = figures.spread(who, workload, metric)
+    return f"{number(found.low)}..{number(found.high)}" if found is not None and found.count > 1 else ""
+
+
+def _ratio(figures: Figures, who: str, workload: str, metric: str, *, ours: str) -> str:
+    times = ratio(figures, who, workload, metric, ours)
+    return f"{times:.2f}x" if times is not None else ""
 
 
 def _percentiles(figures: Figures, workload: str) -> Grid:
@@ -59,12 +70,3 @@ def _percentiles(figures: Figures, workload: str) -> Grid:
             count = str(spread.count if spread is not None else 0)
             rows.append((f"{who}, {METRICS[metric].title}", count, *map(number, found)))
     return Grid(workload, ("", "changes", "p50 ms", "p99 ms", "max ms"), tuple(rows))
-
-
-def _without_empty_columns(grid: Grid) -> Grid:
-    kept = [place for place in range(len(grid.titles)) if place == 0 or any(row[place] for row in grid.rows)]
-    return Grid(
-        grid.workload,
-        tuple(grid.titles[place] for place in kept),
-        tuple(tuple(row[place] for place in kept) for row in grid.rows),
-    )

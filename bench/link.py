@@ -43,9 +43,10 @@ class Link(asyncio.Protocol):
             self._transport.write(body)
 
     def close(self) -> None:
+        """What it was about to send, or to get, is dropped."""
         self.waits = False
         self._failed = _nothing
-        self._transport.close()
+        self._transport.abort()
 
     # -- by the loop
 

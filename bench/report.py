@@ -76,7 +76,7 @@ class Report:
             *_listed([f"FAILED: {failure}" for failure in self.figures.failures]),
             *("", "## Numbers", "", NOTES, ""),
         ]
-        for grid in grids(self.figures, self.ours, aside=True):
+        for grid in grids(self.figures, self.ours, whole=True):
             lines += [f"### {grid.workload}", "", *_rows(grid.titles, grid.rows), ""]
         return "\n".join(lines)
 

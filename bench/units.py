@@ -7,26 +7,30 @@ from bench.figures import Figures
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """compared: less is better, and the spread and the ratio to ours are told. aside: a circumstance, for the files."""
+    """compared: less is better, and the ratio to ours is told. main: so is the spread, on the terminal too.
+
+    aside: a circumstance, for the files alone.
+    """
 
     title: str
     compared: bool = False
+    main: bool = False
     aside: bool = False
 
 
 METRICS = {
-    "cpu_us": Metric("CPU us/request", compared=True),
+    "cpu_us": Metric("CPU us/request", compared=True, main=True),
     "worker_us": Metric("its workers, us"),
-    "cpu_us_mib": Metric("CPU us/MiB", compared=True),
+    "cpu_us_mib": Metric("CPU us/MiB", compared=True, main=True),
     "rps": Metric("requests/s"),
     "mib_s": Metric("MiB/s"),
     "p50_ms": Metric("p50 ms", compared=True),
-    "p99_ms": Metric("p99 ms", compared=True),
+    "p99_ms": Metric("p99 ms", compared=True, main=True),
     "p999_ms": Metric("p99.9 ms", compared=True),
     "rate": Metric("asked/s"),
     "late_p99_ms": Metric("sent late, p99 ms", aside=True),
-    "kib_each": Metric("KiB/connection", compared=True),
-    "start_ms": Metric("first answer, ms", compared=True),
+    "kib_each": Metric("KiB/connection", compared=True, main=True),
+    "start_ms": Metric("first answer, ms", compared=True, main=True),
     "rss_mib": Metric("largest process, MiB"),
     "tree_mib": Metric("all processes, MiB", compared=True),
     "effect_ms": Metric("to the first request"),

@@ -33,7 +33,7 @@ def report():
 
 
 def test_a_table_has_medians_spreads_and_ratios(report):
-    get, flag = grids(report.figures, "ours", aside=False)
+    get, flag = grids(report.figures, "ours", whole=False)
     assert get.titles == ("", "CPU us/request", "min..max", "of ours", "its workers, us", "requests/s")
     assert get.rows[0] == ("ours", "30.0", "29.0..31.0", "", "29.0", "20,000")
     assert get.rows[1] == ("envoy", "40.0", "39.0..45.0", "1.33x", "", "25,000")
