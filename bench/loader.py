@@ -40,6 +40,7 @@ class Loader:
         self._links: list[Link] = []
         self._run: Run | None = None
         self._heads: list[bytes] = []
+        self._heads_of: dict[str, list[bytes]] = {}
         self._body = b""
         self._lost: list[str] = []
         self._began = 0.0
@@ -51,7 +52,9 @@ class Loader:
 
     async def do_open(self, port: int, connections: int, work: str) -> dict[str, Any]:
         kind = WORKS[work]
-        self._heads, self._body, self._lost = kind.heads(), kind.payload(), []
+        if work not in self._heads_of:
+            self._heads_of[work] = kind.heads()
+        self._heads, self._body, self._lost = self._heads_of[work], kind.payload(), []
         loop = asyncio.get_running_loop()
         at_once = asyncio.Semaphore(CONNECT_AT_ONCE)
 

@@ -38,7 +38,10 @@ def parse(words: Sequence[str], names: Sequence[str]) -> Options:
         if getattr(given, name) is not None:
             pace = replace(pace, **{name: getattr(given, name)})
     ours = tuple(given.ours or [Ours("ours", Path(sys.executable))])
-    only = _listed(parser, "--only", given.only, [*(each.name for each in ours), *names])
+    all_names = [*(each.name for each in ours), *names]
+    if len(set(all_names)) < len(all_names):
+        parser.error(f"--ours: names must differ, also from the peers': {', '.join(all_names)}")
+    only = _listed(parser, "--only", given.only, all_names)
     groups = _listed(parser, "--workloads", given.workloads, GROUPS)
     part = bool(given.only or given.workloads or given.ours or given.rounds or given.seconds)
     return Options(

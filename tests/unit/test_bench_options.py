@@ -49,6 +49,7 @@ def test_several_of_ours_have_names_which_may_be_chosen():
         (["--workloads", "gets"], "there is no 'gets'; of start, get"),
         (["--rounds", "0"], "0 is not over 0"),
         (["--ours", "python"], "'python' is not NAME=PYTHON"),
+        (["--ours", "nginx=/a/python"], "names must differ, also from the peers': nginx, nginx, envoy"),
     ],
 )
 def test_a_mistake_is_told(words, told, capsys):
