@@ -39,6 +39,8 @@ def main() -> int:
     report = _report(options, field, missing, measured(console, options, field))
     table.print_grids(console, grids(report.figures, report.ours, whole=False))
     table.print_targets(console, report.verdicts)
+    if report.disturbed:
+        console.print(f"[yellow]{report.disturbed}[/]", soft_wrap=True)
     table.print_failures(console, report.figures.failures)
     if options.results is not None and report.figures.values:
         report.write(options.results)

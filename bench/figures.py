@@ -67,6 +67,11 @@ class Figures:
         values = self.values.get(Key(who, workload, metric))
         return percentile(sorted(values), percent) if values else None
 
+    def foreign(self) -> float:
+        """The share of all cores that programs used which have no part in this: the median of all measurements."""
+        shares = [value for key, values in self.values.items() if key.metric == "foreign" for value in values]
+        return statistics.median(shares) if shares else 0.0
+
     def who(self, workload: str) -> list[str]:
         """Everybody with a number of a workload, in the order in which they came."""
         return list(dict.fromkeys(key.who for key in self.values if key.workload == workload))

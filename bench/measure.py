@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Self
 
-from bench.processes import Account, cpu_seconds, role
+from bench.processes import Account, Ticks, cpu_seconds, role
 from bench.stage import Running, Stage
 from bench.wire import SHARE, WORKS, Side
 
@@ -19,7 +19,10 @@ class MeasureError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the load generators counted together, and the CPU meanwhile, in seconds: of the tree by role, of helpers."""
+    """What the load generators counted together, and the CPU meanwhile, in seconds: of the tree by role, of helpers.
+
+    machine: the share of all cores that was in use, by whomever.
+    """
 
     seconds: float
     replies: int
@@ -30,6 +33,7 @@ class Result:
     lateness: list[int]
     cpu: dict[str, float]
     helpers_cpu: float
+    machine: float
 
     @property
     def tree_cpu(self) -> float:
@@ -78,11 +82,13 @@ class Load:
     def _run(self, **command: Any) -> Result:
         account = Account(self._running.pid)
         helpers = sum(map(cpu_seconds, self._stage.helpers))
+        ticks = Ticks.read()
         for loader in self._stage.loaders:
             loader.tell(**command)
         said = [loader.answer(ANSWER_SECONDS + command.get("seconds", 0.0)) for loader in self._stage.loaders]
-        spent = account.close()
-        result = _together(said, spent, sum(map(cpu_seconds, self._stage.helpers)) - helpers)
+        spent, machine = account.close(), ticks.share_in_use()
+        helpers = sum(map(cpu_seconds, self._stage.helpers)) - helpers
+        result = _together(said, spent, helpers_cpu=helpers, machine=machine)
         self._prove(result)
         return result
 
@@ -103,7 +109,7 @@ def sampling_error(users: int) -> float:
     return 100 * (SIGMAS * math.sqrt(chance * (1 - chance) / users) + 1 / users)
 
 
-def _together(said: list[dict[str, Any]], spent: dict[int, float], helpers_cpu: float) -> Result:
+def _together(said: list[dict[str, Any]], spent: dict[int, float], *, helpers_cpu: float, machine: float) -> Result:
     _all_well(said)
     cpu: dict[str, float] = {}
     for pid, seconds in spent.items():
@@ -119,6 +125,7 @@ def _together(said: list[dict[str, Any]], spent: dict[int, float], helpers_cpu: 
         lateness=sorted(value for each in said for value in each["lateness"]),
         cpu=cpu,
         helpers_cpu=helpers_cpu,
+        machine=machine,
     )
 
 

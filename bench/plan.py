@@ -35,12 +35,16 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One measurement of a round, and under which name its numbers are kept."""
+    """One measurement of a round, and under which name its numbers are kept.
+
+    fresh: it needs a contestant that has done nothing yet, and gets one for itself.
+    """
 
     who: str
     workload: str
     contestant: Contestant
     measure: workloads.Measure
+    fresh: bool = False
 
 
 Heat = tuple[Entry, ...]
@@ -65,14 +69,14 @@ def _heat(group: str, field: Sequence[Contestant], pace: Pace, figures: Figures)
     if group == "connections":
         return tuple(entry for count in CONNECTIONS for entry in _connected(few, count, pace))
     if group == "idle":
-        return _same(few, f"idle-{IDLE}", workloads.idle(IDLE))
+        return _same(few, f"idle-{IDLE}", workloads.idle(IDLE), fresh=True)
     if group == "flag":
         return _same(ours, group, flag_changes(pace.changes))
     return tuple(entry for each in ours for entry in _grown(group, each, pace))
 
 
-def _same(field: Sequence[Contestant], workload: str, measure: workloads.Measure) -> Heat:
-    return tuple(Entry(each.name, workload, each, measure) for each in field)
+def _same(field: Sequence[Contestant], workload: str, measure: workloads.Measure, *, fresh: bool = False) -> Heat:
+    return tuple(Entry(each.name, workload, each, measure, fresh) for each in field)
 
 
 def _latency(each: Contestant, pace: Pace, figures: Figures) -> Entry:

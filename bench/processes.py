@@ -8,6 +8,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 SUPPORTED = sys.platform == "linux"
@@ -100,6 +101,25 @@ class Account:
         if ended:
             raise LookupError(f"processes {sorted(ended)} ended while they were measured")
         return {pid: now - self._before.get(pid, 0.0) for pid, now in after.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Ticks:
+    """The kernel's count of what all cores together did, in ticks."""
+
+    idle: int
+    total: int
+
+    @classmethod
+    def read(cls) -> "Ticks":
+        first, *_ = Path("/proc/stat").read_text(encoding="utf-8").splitlines()
+        ticks = [int(word) for word in first.split()[1:9]]  # user, nice, system, idle, iowait, irq, softirq, steal
+        return cls(ticks[3] + ticks[4], sum(ticks))
+
+    def share_in_use(self) -> float:
+        """From then until now, of all cores."""
+        now = Ticks.read()
+        return 1 - (now.idle - self.idle) / max(1, now.total - self.total)
 
 
 def _reading(root: int) -> dict[int, float]:

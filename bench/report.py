@@ -11,6 +11,9 @@ from bench.plot import svg
 from bench.targets import Verdict
 from bench.units import METRICS
 
+QUIET_MACHINE = 0.05
+"""What others may use of all cores before a run says so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -24,6 +27,14 @@ class Report:
     missing: list[str]
     pace: str
 
+    @property
+    def disturbed(self) -> str:
+        """A warning, where the machine had much else to do."""
+        foreign = self.figures.foreign()
+        if foreign < QUIET_MACHINE:
+            return ""
+        return f"other programs used {foreign:.0%} of all cores meanwhile: the numbers are larger for it"
+
     def write(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "results.json").write_text(json.dumps(self.json(), indent=1) + "\n", encoding="utf-8")
@@ -35,6 +46,7 @@ class Report:
             "machine": self.machine,
             "versions": self.versions,
             "pace": self.pace,
+            "others_used": _short(self.figures.foreign()),
             "missing": self.missing,
             "failures": self.figures.failures,
             "targets": [
@@ -71,6 +83,7 @@ class Report:
         found = [f"- {who}: {version}" for who, version in self.versions.items()]
         lines = [
             *("# What `make bench` measured", "", *facts, "", "Who was measured:", "", *found, *_listed(self.missing)),
+            *_listed([f"**{self.disturbed}**"] if self.disturbed else []),
             *("", "![CPU and latency beside the peers](results.svg)", "", "## Targets", ""),
             *self._targets(),
             *_listed([f"FAILED: {failure}" for failure in self.figures.failures]),

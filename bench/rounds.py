@@ -29,8 +29,11 @@ def run(stage: Stage, heats: Sequence[Heat], rounds: int, figures: Figures, told
 
 def _measure(stage: Stage, cast: "_Cast", entry: Entry, figures: Figures) -> None:
     try:
-        running = cast.running(entry.contestant)
-        figures.add(entry.who, entry.workload, entry.measure(stage, running))
+        if entry.fresh:
+            with stage.running(entry.contestant) as alone:
+                figures.add(entry.who, entry.workload, entry.measure(stage, alone))
+        else:
+            figures.add(entry.who, entry.workload, entry.measure(stage, cast.running(entry.contestant)))
     except (MeasureError, StartError, LookupError, OSError, RedisError) as error:
         figures.fail(entry.who, entry.workload, str(error) or type(error).__name__)
 

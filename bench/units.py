@@ -38,6 +38,7 @@ METRICS = {
     "share": Metric("% on new"),
     "busy": Metric("cores it used", aside=True),
     "machine": Metric("share of all cores in use", aside=True),
+    "foreign": Metric("share of all cores, others", aside=True),
 }
 """In the order of columns."""
 

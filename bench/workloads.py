@@ -1,8 +1,9 @@
 """What is measured: each function takes a contestant that runs and returns its numbers by name.
 
 `cpu_us` is CPU time of the whole process tree for a request, `cpu_us_mib` for a MiB of payload; `worker_us` that of the
-gateway's workers alone. `busy` is the tree's CPU over the time, in cores; `machine` the share of all cores that tree,
-upstreams and load generators used together: near 1, the machine was the limit and not the contestant.
+gateway's workers alone. `busy` is the CPU of the tree over the time, in cores. `machine` is the share of all cores that
+was in use: near 1, the machine was the limit and not the contestant. `foreign` is the part of it that was neither the
+tree's nor the upstreams' nor the load generators': what else the machine did meanwhile.
 """
 
 import os
@@ -17,6 +18,7 @@ from bench.wire import WORKS
 
 WORKER = re.compile(r"w\d+")
 LATENCY_CONNECTIONS = 128
+CAPACITY_SECONDS = 1.0
 Metrics = Mapping[str, float | Sequence[float]]
 Measure = Callable[[Stage, Running], Metrics]
 
@@ -63,9 +65,9 @@ def latency(*, rate: Callable[[], float | None], seconds: float) -> Measure:
     """
 
     def measure(stage: Stage, running: Running) -> Metrics:
+        half = (rate() or _capacity(stage, running)) / 2
         with Load(stage, running, work="get", connections=LATENCY_CONNECTIONS) as load:
-            warm = load.closed(WARM_UP_SECONDS)
-            half = (rate() or warm.replies / warm.seconds) / 2
+            load.open_loop(half, min(WARM_UP_SECONDS, seconds))
             result = load.open_loop(half, seconds)
         percents = {"p50_ms": 50.0, "p99_ms": 99.0, "p999_ms": 99.9}
         return {
@@ -117,14 +119,21 @@ def _loaded(stage: Stage, running: Running, work: str, connections: int, seconds
         return load.closed(seconds)
 
 
+def _capacity(stage: Stage, running: Running) -> float:
+    result = _loaded(stage, running, "get", CONNECTIONS, CAPACITY_SECONDS)
+    return result.replies / result.seconds
+
+
 def _workers(result: Result) -> dict[str, float]:
     workers = sum(seconds for name, seconds in result.cpu.items() if WORKER.fullmatch(name))
     return {"worker_us": 1e6 * workers / result.replies} if workers else {}
 
 
 def _circumstances(result: Result) -> dict[str, float]:
+    own = (result.tree_cpu + result.helpers_cpu) / result.seconds
     return {
         "share": result.share,
         "busy": result.tree_cpu / result.seconds,
-        "machine": (result.tree_cpu + result.helpers_cpu) / result.seconds / (os.cpu_count() or 1),
+        "machine": result.machine,
+        "foreign": max(0.0, result.machine - own / (os.cpu_count() or 1)),
     }

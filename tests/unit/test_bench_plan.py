@@ -38,6 +38,13 @@ def test_more_features_are_compared_over_as_many_routes(ours):
     assert [(each.contestant.routes, each.contestant.features) for each in heat] == [(500, 1), (500, 500)]
 
 
+def test_memory_of_idle_connections_is_measured_of_one_that_has_served_nobody(ours):
+    assert [each.fresh for heat in heats([ours, NGINX], ["get", "idle"], Pace(), Figures()) for each in heat] == [
+        *(False, False),
+        *(True, True),
+    ]
+
+
 def test_every_group_is_something(ours):
     assert all(heats([ours, NGINX], GROUPS, Pace(), Figures()))
 

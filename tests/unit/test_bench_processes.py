@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from bench.processes import SUPPORTED, Account, alive, below, pss_kib, role, rss_kib, tree
+from bench.processes import SUPPORTED, Account, Ticks, alive, below, pss_kib, role, rss_kib, tree
 
 pytestmark = pytest.mark.skipif(not SUPPORTED, reason="the accounting that is read is Linux's")
 
@@ -93,3 +93,10 @@ def test_memory_and_roles_are_known(family):
     assert pss_kib(tree(family.pid)) > 1000
     assert role(family.pid).startswith("python")
     assert alive(os.getpid())
+
+
+def test_the_share_of_all_cores_in_use_is_between_none_and_all():
+    ticks, end = Ticks.read(), time.thread_time() + 0.1
+    while time.thread_time() < end:
+        pass
+    assert 0 < ticks.share_in_use() <= 1

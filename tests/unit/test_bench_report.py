@@ -62,6 +62,13 @@ def test_the_picture_is_well_formed_and_cuts_what_is_much_longer(report, tmp_pat
     assert max(widths[1:]) < 430
 
 
+def test_a_machine_that_had_much_else_to_do_is_told(report):
+    assert report.disturbed == ""
+    report.figures.add("ours", "get", {"foreign": [0.3, 0.4, 0.5]})
+    assert report.disturbed.startswith("other programs used 40% of all cores meanwhile")
+    assert report.disturbed in report.markdown()
+
+
 @pytest.mark.parametrize(("value", "text"), [(12345.6, "12,346"), (99.94, "99.9"), (9.999, "10.00"), (0.123, "0.12")])
 def test_numbers_have_three_digits_that_count(value, text):
     assert number(value) == text
