@@ -19,13 +19,18 @@ def machine() -> dict[str, str]:
         "processor": _field("/proc/cpuinfo", r"^model name\s*: (.*)$"),
         "cores": str(len(os.sched_getaffinity(0))),
         "memory": f"{int(_field('/proc/meminfo', MEMORY_KIB) or 0) / 2**20:.1f} GiB",
-        "system": f"{platform.system()} {platform.release().partition('-')[0]}, {_field('/etc/os-release', r'^PRETTY_NAME=.(.*).$')}",
+        "system": f"{platform.system()} {_kernel()}, {_field('/etc/os-release', r'^PRETTY_NAME=.(.*).$')}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
     }
 
 
 def versions(field: Sequence[Contestant]) -> dict[str, str]:
     return {contestant.name: contestant.version() for contestant in field}
+
+
+def _kernel() -> str:
+    """Its number, without how it was built."""
+    return platform.release().partition("-")[0]
 
 
 def _field(path: str, pattern: str) -> str:
