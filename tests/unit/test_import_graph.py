@@ -58,7 +58,7 @@ PURE = {
 }  # fmt: skip
 """All that rules may use from outside: no I/O, no clock, no randomness, no web framework."""
 
-INDEPENDENT = ("gateway", "legacy_backend", "new_backend", "migrations")
+INDEPENDENT = ("gateway", "legacy_backend", "new_backend", "migrations", "bench")
 
 
 def modules(package):
@@ -144,7 +144,7 @@ def test_rules_use_of_the_configuration_only_its_shape(module):
 
 
 @pytest.mark.parametrize("package", INDEPENDENT)
-def test_the_product_its_sample_services_and_their_migrations_do_not_know_each_other(package):
+def test_the_product_its_sample_its_migrations_and_its_benchmark_do_not_know_each_other(package):
     others = set(INDEPENDENT) - {package}
     known = {
         (module, name)

@@ -1,0 +1,1 @@
+"""Who is measured: our gateway, its peers, and two proxies as one would write them in Python."""
