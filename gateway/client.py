@@ -51,7 +51,13 @@ class Edge(Protocol):
         ...
 
     def begin(self, status: int, fields: Fields) -> None:
-        """Sends the head of the answer, as `http.response.start` does, without a message and a task's turn for it."""
+        """The head of the answer, as `http.response.start`, without a message for it: sent with the first `go_on`, or
+        by `flush` where that takes a while.
+        """
+        ...
+
+    def flush(self) -> None:
+        """Sends a head that nothing has followed."""
         ...
 
     def go_on(self, piece: bytes, *, more: bool) -> None:
@@ -115,7 +121,7 @@ class ClientSide:
         self._exchange.leave()
 
     async def start(self, status: int, fields: Fields) -> None:
-        """Sends the head of the answer."""
+        """Sends the head of the answer, or holds it for the first piece; `flush` follows where that is waited for."""
         self._exchange.response_started = True
         unasked = b"expect" in self._exchange.named and (self._body is None or self._body.untouched)
         if unasked and self._scope.get("http_version", "1.1").startswith("1"):
@@ -130,6 +136,11 @@ class ClientSide:
             edge.begin(status, fields)
         if unasked:
             self._watch()
+
+    def flush(self) -> None:
+        """Whatever was held of the answer is on its way."""
+        if self._edge is not None:
+            self._edge.flush()
 
     def interim(self, status: int, fields: Fields) -> None:
         """Passes on a 1xx of the upstream (RFC 9110 section 15.2): under our edge alone, ASGI having no way to send it.

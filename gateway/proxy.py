@@ -285,6 +285,7 @@ class Proxy(Reception):
             await client.start(response.status, fields)
             piece = b"" if is_reset_with_body(response) else response.read_nowait()
             if piece is None:
+                client.flush()
                 piece = await response.read()
             while piece:
                 following = response.read_nowait()

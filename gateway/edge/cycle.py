@@ -21,6 +21,8 @@ from gateway.rules.headers import Fields
 from gateway.rules.request_head import RequestHead
 
 READ_AHEAD_BYTES = 65_536
+JOINED_BYTES = 16_384
+"""A head and so much of its body are copied to be written together; more is not worth a copy."""
 
 Scope = MutableMapping[str, Any]
 App = Callable[
@@ -51,7 +53,7 @@ class Cycle:
     """Made by the connection for each request; one at a time on each connection."""
 
     __slots__ = (
-        "_body", "_connection", "_ended", "_framing", "_head", "_keep_alive", "_remaining", "_waiter",
+        "_begun", "_body", "_connection", "_ended", "_framing", "_head", "_keep_alive", "_remaining", "_waiter",
         "disconnected", "expects_continue", "fault", "keep_alive", "more_body", "response_complete",
         "response_started", "scope",
     )  # fmt: skip
@@ -73,6 +75,7 @@ class Cycle:
         self._keep_alive = False
         self._framing = Framing.NONE
         self._remaining = 0
+        self._begun = b""
         self.response_started = False
         self.response_complete = False
 
@@ -159,8 +162,11 @@ class Cycle:
         if ready and self._head.minor:
             self._connection.write(interim(status, fields))
 
-    def begin(self, status: int, fields: Iterable[tuple[bytes, bytes]]) -> None:
-        """The answer's head. Called by `send`, and by an app that knows this edge, as `go_on` is."""
+    def begin(self, status: int, fields: Iterable[tuple[bytes, bytes]], *, hold: bool = False) -> None:
+        """The answer's head. Called by `send`, and by an app that knows this edge, as `go_on` is.
+
+        hold: something of the body follows at once, and both are written together; or else `flush` is called.
+        """
         unread = self.more_body and (self.expects_continue or (status >= 400 and self._connection.has_much_to_come))
         keep_alive = self.keep_alive and not unread and not self._connection.must_close
         request = self._head
@@ -168,23 +174,38 @@ class Cycle:
         self._keep_alive, self._framing, self._remaining = head.keep_alive, head.framing, head.length
         self.response_started = True
         self.expects_continue = False
-        self._connection.write(head.data)
+        if hold:
+            self._begun = head.data
+        else:
+            self._connection.write(head.data)
+
+    def flush(self) -> None:
+        """Nothing follows for the moment: a head that was held is written."""
+        begun, self._begun = self._begun, b""
+        self._connection.write(begun)
 
     def go_on(self, body: bytes, *, more: bool) -> None:
         """A piece of the answer's body, or its end."""
+        data = self._framed(body, more=more)
+        if self._begun:
+            if len(data) <= JOINED_BYTES:
+                data, self._begun = self._begun + data, b""
+            else:
+                self.flush()
+        self._connection.write(data)
+        if not more:
+            self.response_complete = True
+            self.wake()
+            self._connection.answered(keep_alive=self._keep_alive)
+
+    def _framed(self, body: bytes, *, more: bool) -> bytes:
         framing = self._framing
         if framing is Framing.LENGTH:
             self._remaining -= len(body)
             if self._remaining < 0 or (self._remaining and not more):
                 raise RuntimeError("the answer is not as long as it has declared")
-            if body:
-                self._connection.write(body)
-        elif framing is Framing.CHUNKED:
+            return body
+        if framing is Framing.CHUNKED:
             chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
-            self._connection.write(chunk if more else chunk + b"0\r\n\r\n")
-        elif framing is Framing.CLOSE and body:
-            self._connection.write(body)
-        if not more:
-            self.response_complete = True
-            self.wake()
-            self._connection.answered(keep_alive=self._keep_alive)
+            return chunk if more else chunk + b"0\r\n\r\n"
+        return body if framing is Framing.CLOSE else b""

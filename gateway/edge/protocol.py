@@ -292,9 +292,14 @@ class EdgeProtocol(Connection):
             self.cycle.interim(status, fields)
 
     def begin(self, status: int, fields: Fields) -> None:
-        """For the exchange: the answer's head, where the client is still there."""
+        """For the exchange: the answer's head, where the client is still there. It is written with what follows."""
         if self.cycle is not None and not self.cycle.disconnected:
-            self.cycle.begin(status, fields)
+            self.cycle.begin(status, fields, hold=True)
+
+    def flush(self) -> None:
+        """For the exchange: nothing follows for the moment."""
+        if self.cycle is not None and not self.cycle.disconnected:
+            self.cycle.flush()
 
     def go_on(self, piece: bytes, *, more: bool) -> None:
         """For the exchange: a piece of the answer's body, or its end."""
