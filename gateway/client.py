@@ -34,6 +34,7 @@ class Edge(Protocol):
     """What our own protocol class offers beyond ASGI. `lost`: the connection has gone already."""
 
     listener: Listener | None
+    loop: asyncio.AbstractEventLoop
     lost: bool
     write_paused: bool
 
@@ -58,6 +59,10 @@ class Edge(Protocol):
 
     def flush(self) -> None:
         """Sends a head that nothing has followed."""
+        ...
+
+    def withdraw(self) -> bool:
+        """Drops such a head. False where there is none."""
         ...
 
     def go_on(self, piece: bytes, *, more: bool) -> None:
@@ -91,8 +96,8 @@ class ClientSide:
         self._send = send
         self._body: RequestBody | None = None
         self._watcher: asyncio.Task[None] | None = None
-        exchange.task = asyncio.current_task()
         self._edge: Edge | None = (scope.get("extensions") or {}).get("gateway.edge")
+        exchange.task = asyncio.current_task(self._edge.loop if self._edge is not None else None)
         if self._edge is not None:
             self._edge.listener = exchange
 
@@ -141,6 +146,13 @@ class ClientSide:
         """Whatever was held of the answer is on its way."""
         if self._edge is not None:
             self._edge.flush()
+
+    def withdraw(self) -> bool:
+        """Whether nothing of the answer has been sent, and another one can be."""
+        if self._edge is None or not self._edge.withdraw():
+            return False
+        self._exchange.response_started = False
+        return True
 
     def interim(self, status: int, fields: Fields) -> None:
         """Passes on a 1xx of the upstream (RFC 9110 section 15.2): under our edge alone, ASGI having no way to send it.

@@ -323,7 +323,7 @@ class Proxy(Reception):
         error = exchange.error = self.error_of(exchange, fault)
         if error.status == 499:
             exchange.gone = True
-        elif exchange.response_started:
+        elif exchange.response_started and not (isinstance(error, UpstreamError) and client.withdraw()):
             client.abort()
         else:
             exchange.status = error.status

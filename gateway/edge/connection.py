@@ -52,7 +52,7 @@ class Connection(Wire):
         self._buffer = b""
         if self.lost:
             return
-        self.deadline = self._loop.time() + LINGER_SECONDS
+        self.deadline = self.loop.time() + LINGER_SECONDS
         self.resume_reading()
         if at_once or self._half_closed or not self.transport.can_write_eof():
             self.transport.close()
@@ -99,7 +99,7 @@ class Connection(Wire):
         """The server drains: one request may still come, if it comes at once."""
         self._closes_soon = True
         if self.phase is _HEAD and not self._buffer:
-            self.deadline = self._loop.time() + LINGER_SECONDS
+            self.deadline = self.loop.time() + LINGER_SECONDS
 
     def check_writing(self, now: float) -> None:
         """Of a client that is slower than its answer: one that takes none of it for too long is cut. By the sweep."""
@@ -110,7 +110,7 @@ class Connection(Wire):
             self.abort()
 
     def _watch_half_closed(self) -> None:
-        self._loop.call_later(self._front.limits.half_closed_seconds, self._check_half_closed)
+        self.loop.call_later(self._front.limits.half_closed_seconds, self._check_half_closed)
 
     @property
     def _owes_an_answer(self) -> bool:

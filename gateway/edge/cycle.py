@@ -184,6 +184,14 @@ class Cycle:
         begun, self._begun = self._begun, b""
         self._connection.write(begun)
 
+    def withdraw(self) -> bool:
+        """Whether a head that was held is dropped, so that another answer can be given: the last on the connection."""
+        if not self._begun:
+            return False
+        self._begun = b""
+        self.response_started = self.keep_alive = False
+        return True
+
     def go_on(self, body: bytes, *, more: bool) -> None:
         """A piece of the answer's body, or its end."""
         data = self._framed(body, more=more)

@@ -76,7 +76,7 @@ class EdgeProtocol(Connection):
         self._scope = connection_scope(transport, self, self._ends)
         self._address = client_address(self._scope)
         self._state.connections.add(self)  # type: ignore[arg-type]
-        self._began = self._loop.time()
+        self._began = self.loop.time()
         self.deadline = self._began + self._front.limits.head_timeout_seconds
         room = self._state.add(self, self._address)
         if room is Room.NO:
@@ -118,7 +118,7 @@ class EdgeProtocol(Connection):
 
     def _wait_for_the_rest(self, data: bytes) -> None:
         if not self._buffer:
-            self._began = self._loop.time()
+            self._began = self.loop.time()
             self.deadline = self._began + self._front.limits.head_timeout_seconds
         check_beginning(data, self._front.head_limits, checked=self._checked)
         self._buffer = data
@@ -148,7 +148,7 @@ class EdgeProtocol(Connection):
             self.phase = _AHEAD
             if rest:
                 self.data_received(rest)
-        task = self._loop.create_task(cycle.run(self._app))
+        task = self.loop.create_task(cycle.run(self._app))
         self._state.tasks.add(task)
         task.add_done_callback(self._state.tasks.discard)
 
@@ -231,7 +231,7 @@ class EdgeProtocol(Connection):
         document = problem_document(error, request_id)
         now = time.time()
         self.write(refusal(error.status, now, document, CONTENT_TYPE, *fields, with_body=method != b"HEAD"))
-        seconds = self._loop.time() - self._began if self._buffer else 0.0
+        seconds = self.loop.time() - self._began if self._buffer else 0.0
         path = line[1] if len(line) > 1 else b""
         self._front.refused(error, request_id=request_id, method=method, path=path, seconds=seconds)
         self._end()
@@ -301,6 +301,10 @@ class EdgeProtocol(Connection):
         if self.cycle is not None and not self.cycle.disconnected:
             self.cycle.flush()
 
+    def withdraw(self) -> bool:
+        """For the exchange: whether its answer has not been begun after all."""
+        return self.cycle is not None and self.cycle.withdraw()
+
     def go_on(self, piece: bytes, *, more: bool) -> None:
         """For the exchange: a piece of the answer's body, or its end."""
         if self.cycle is not None and not self.cycle.disconnected:
@@ -315,7 +319,7 @@ class EdgeProtocol(Connection):
         else:
             self._discarded = 0
             self.resume_reading()
-            self.deadline = self._loop.time() + LINGER_SECONDS
+            self.deadline = self.loop.time() + LINGER_SECONDS
 
     def app_failed(self, cycle: Cycle, error: BaseException | None) -> None:
         """The app has raised, or returned without a whole answer."""
@@ -333,7 +337,7 @@ class EdgeProtocol(Connection):
         """The connection is ready for another request, of which there may be something already."""
         self.phase = _HEAD
         self.resume_reading()
-        self.deadline = self._loop.time() + self._front.limits.keep_alive_seconds
+        self.deadline = self.loop.time() + self._front.limits.keep_alive_seconds
         buffered, self._buffer = self._buffer, b""
         if buffered:
             self._take_head(buffered)

@@ -12,11 +12,13 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Wire(asyncio.Protocol):
-    """Base of `EdgeProtocol`. deadline: when the sweep calls `expire`. wrote: something since it was last unset."""
+    """Base of `EdgeProtocol`. loop: that it runs in. deadline: when the sweep calls `expire`. wrote: something since it
+    was last unset.
+    """
 
     def __init__(self, front: Front, loop: asyncio.AbstractEventLoop) -> None:
         self._front = front
-        self._loop = loop
+        self.loop = loop
         self.transport: asyncio.Transport = None  # type: ignore[assignment]
         self.deadline = inf
         self.lost = False
@@ -37,14 +39,14 @@ class Wire(asyncio.Protocol):
         as they may take, up to the whole: so one that trickles runs out of it.
         """
         limits = self._front.limits
-        latest = self._loop.time() + limits.body_timeout_seconds
+        latest = self.loop.time() + limits.body_timeout_seconds
         rate = limits.min_body_bytes_per_second
         self.deadline = min(latest, self.deadline + received / rate) if received and rate else latest
 
     async def writable(self) -> None:
         """Returns when the client has taken enough of what was written, or is gone."""
         while self.write_paused and not self.lost:
-            self._writable = self._loop.create_future()
+            self._writable = self.loop.create_future()
             await self._writable
 
     def is_taking(self, now: float) -> bool:

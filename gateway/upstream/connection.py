@@ -40,10 +40,12 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_drained",
         "_pool",
+        "_watch",
         "address",
         "closed",
         "exchange",
         "idle_since",
+        "loop",
         "name",
         "reused",
         "transport",
@@ -52,7 +54,9 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, pool: Owner, name: str) -> None:
         self.name = name
+        self.loop = asyncio.get_running_loop()
         self._pool = pool
+        self._watch: select.poll | None = None
         self.transport: asyncio.Transport | None = None
         self.exchange: Carried | None = None
         self.address = ""
@@ -105,7 +109,7 @@ class Connection(asyncio.Protocol):
     async def drain(self) -> None:
         """Waits until more may be written, or the connection is gone. One waiter at a time: the upload."""
         while not self.writable and not self.closed:
-            self._drained = asyncio.get_running_loop().create_future()
+            self._drained = self.loop.create_future()
             try:
                 await self._drained
             finally:
@@ -134,9 +138,10 @@ class Connection(asyncio.Protocol):
         """Asks the kernel whether the upstream has sent or closed anything that the loop has not come to yet."""
         if self.transport is None:
             return False
-        poll = select.poll()
-        poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not poll.poll(0)
+        if self._watch is None:
+            self._watch = select.poll()
+            self._watch.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not self._watch.poll(0)
 
     def read_what_is_left(self) -> bytes:
         """What the kernel still holds for us when writing has failed: an upstream may answer (413, say), close, and

@@ -65,6 +65,7 @@ class Http1Client:
             limits=limits,
         )
         self._sweeping = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -94,7 +95,9 @@ class Http1Client:
 
     async def send(self, request: OutboundRequest) -> UpstreamResponse:
         head = encode_head(request)
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None:  # once: asking for it costs a system call each time
+            loop = self._loop = asyncio.get_running_loop()
         now = loop.time()
         total = self._timeouts.total
         total_deadline = inf if total is None else now + total

@@ -194,7 +194,7 @@ class Pool:
         if self.closing or len(self.idle) >= self._limits.max_idle:
             connection.abort()
         else:
-            connection.idle_since = asyncio.get_running_loop().time()
+            connection.idle_since = connection.loop.time()
             self.idle.append(connection)
 
     def forget(self, connection: Connection) -> None:

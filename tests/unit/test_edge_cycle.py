@@ -74,6 +74,24 @@ def test_a_head_that_nothing_follows_for_a_while_is_written(line, cycle):
     assert line.writes == [HEAD % 2, b"ok"]
 
 
+def test_a_head_that_is_held_can_be_taken_back_for_another_answer(line, cycle):
+    cycle.begin(200, fields(2), hold=True)
+    assert cycle.withdraw()
+    assert not cycle.response_started
+    cycle.begin(502, fields(3))
+    cycle.go_on(b"bad", more=False)
+    assert line.writes == [b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 3\r\nconnection: close\r\n\r\n", b"bad"]
+    assert line.ended is False
+
+
+def test_what_was_written_cannot_be_taken_back(line, cycle):
+    assert not cycle.withdraw()
+    cycle.begin(200, fields(2), hold=True)
+    cycle.flush()
+    assert not cycle.withdraw()
+    assert line.writes == [HEAD % 2]
+
+
 def test_an_answer_without_a_body_is_its_head(line, cycle):
     cycle.begin(204, [], hold=True)
     cycle.go_on(b"", more=False)
