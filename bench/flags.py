@@ -11,7 +11,7 @@ from bench.wire import SHARE, Side
 from bench.workloads import CONNECTIONS, Measure, Metrics
 
 FLAG = "gateway:flag:shop"
-PAUSE_SECONDS = (0.08, 0.2)
+PAUSE_SECONDS = (0.2, 0.4)
 """Between two changes, drawn anew each time, so that nothing of ours keeps step with them."""
 
 SLACK_SECONDS = 0.005

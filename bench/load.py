@@ -15,7 +15,8 @@ MOST_ERRORS = 10
 class Run:
     """One measurement over the open connections. Sides are tallied, and it is counted how often a user changed theirs.
 
-    then: what a link does when it has been answered.
+    then: what a link does when it has been answered. lateness: of requests for which a link was idle when due,
+    so that it is the load generator's own.
     """
 
     def __init__(self, heads: list[bytes], body: bytes, then: "Callable[[Run, Link], None]") -> None:
@@ -67,13 +68,13 @@ class Run:
     def at(self, due: float) -> None:
         """A request of a constant rate is due: it goes to the link that is idle for longest, or waits for one."""
         if self.idle:
-            self.ask_late(self.idle.popleft(), due)
+            self.lateness.append(time.monotonic() - due)
+            self.ask_due(self.idle.popleft(), due)
         else:
             self.owed.append(due)
 
-    def ask_late(self, link: Link, due: float) -> None:
+    def ask_due(self, link: Link, due: float) -> None:
         link.due = due
-        self.lateness.append(time.monotonic() - due)
         self.ask(link)
 
     def _end(self) -> None:
@@ -91,7 +92,7 @@ def ask_when_due(run: Run, link: Link) -> None:
     """At a constant rate: what is owed first."""
     run.latencies.append(time.monotonic() - link.due)
     if run.owed:
-        run.ask_late(link, run.owed.popleft())
+        run.ask_due(link, run.owed.popleft())
     else:
         run.idle.append(link)
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from bench.contestants.ours import Ours
 from bench.plan import GROUPS, Pace
 
-QUICK = Pace(rounds=1, seconds=0.5, changes=40)
+QUICK = Pace(rounds=1, seconds=0.5, changes=25)
 QUICK_GROUPS = tuple(group for group in GROUPS if group != "down-100m")
 Amount = TypeVar("Amount", int, float)
 HERE = Path(__file__).resolve().parent

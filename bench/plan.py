@@ -30,7 +30,7 @@ class Pace:
 
     rounds: int = 5
     seconds: float = 3.0
-    changes: int = 100
+    changes: int = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Caddy: weighted round robin over both upstreams, one thread of Go at a time, without admin API, metrics, access log.
 
 Its weights go by turns, not by users (its `cookie` policy has no weights): it does less than the others, for it hashes
-nothing and keeps nobody anywhere.
+nothing and keeps nobody anywhere. A turn is as many requests in a row as its weight, so the weights are as small as may
+be: 9 and 1.
 """
 
 from bench.contestants.base import Launch, Place, binary, said_by
@@ -19,7 +20,7 @@ CONFIG = """\
 http://:{port} {{
 	bind 127.0.0.1
 	reverse_proxy 127.0.0.1:{legacy} 127.0.0.1:{new} {{
-		lb_policy weighted_round_robin {rest} {share}
+		lb_policy weighted_round_robin {rest} 1
 		header_up X-Request-Id {{http.request.uuid}}
 		transport http {{
 			keepalive_idle_conns_per_host 2048
@@ -48,7 +49,7 @@ class Caddy:
         return Launch((program, "run", *words), {"GOMAXPROCS": "1", **home}, check=(program, "validate", *words))
 
     def config(self, place: Place) -> str:
-        return CONFIG.format(port=place.port, legacy=place.legacy, new=place.new, rest=100 - SHARE, share=SHARE)
+        return CONFIG.format(port=place.port, legacy=place.legacy, new=place.new, rest=100 // SHARE - 1)
 
     def settle(self, place: Place) -> None:
         pass

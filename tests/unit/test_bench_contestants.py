@@ -130,6 +130,6 @@ def test_envoy_splits_by_the_hash_of_the_cookie(place):
 def test_traefik_and_caddy_split_by_turns(place):
     services = Traefik().services(place)["http"]["services"]
     assert [each["weight"] for each in services["split"]["weighted"]["services"]] == [90, 10]
-    assert "lb_policy weighted_round_robin 90 10" in Caddy().config(place)
+    assert "lb_policy weighted_round_robin 9 1" in Caddy().config(place)
     assert Traefik().launch(place).environment["GOMAXPROCS"] == "1"
     assert json.loads((place.directory / "traefik.yml").read_text())["log"] == {"level": "ERROR"}

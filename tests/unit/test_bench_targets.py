@@ -60,6 +60,13 @@ def test_two_workers_are_judged_only_where_the_machine_had_room_for_them(machine
     assert ("1.96 x" in verdict.note) == (word == "not told")
 
 
+def test_latencies_are_not_judged_where_the_load_generator_was_late_itself():
+    common = {"ours__latency__p99_ms": 4.0, "envoy__latency__p99_ms": 4.0, "ours__latency__late_p99_ms": 0.5}
+    assert [each.word for each in evaluate(figures(**common, envoy__latency__late_p99_ms=1.9), "ours")] == ["met"]
+    (verdict,) = evaluate(figures(**common, envoy__latency__late_p99_ms=2.1), "ours")
+    assert (verdict.word, "2.1 ms late itself (envoy" in verdict.note) == ("not told", True)
+
+
 def test_another_name_may_be_ours():
     found = figures(before__get__cpu_us=50, after__get__cpu_us=30, envoy__get__cpu_us=40)
     assert [verdict.word for verdict in evaluate(found, "before")] == ["not met"]
