@@ -8,6 +8,7 @@ import pytest
 
 from stack.layout import Layout
 from stack.run import Stack
+from stack.stops import Stops
 from tests.support.load import until
 from tests.support.ports import free_port
 
@@ -85,7 +86,7 @@ def stack(tmp_path_factory):
         legacy_port=legacy,
         new_port=new,
     )
-    running = Stack(layout)
+    running = Stack(layout, Stops())  # not installed: pytest has its own way with Ctrl-C
     running.start()
     try:
         operator = RunningStack(layout, running)
