@@ -221,7 +221,8 @@ def _judge_reuse(case, upstream, reply):
     number = upstream.asked[place][1]
     again = [request.target for request, each in upstream.asked[place + 1 :] if each == number]
     if fit:
-        _require(again or reply.in_doubt, "a good connection was thrown away")
+        unread = reply.status == 205  # nobody waits for a body that is for nobody
+        _require(again or reply.in_doubt or unread, "a good connection was thrown away")
     else:
         _require(not again, f"{again} went out on the connection of a reply {reply.state} {reply.faults}")
 
