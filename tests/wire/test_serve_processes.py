@@ -110,7 +110,8 @@ def test_when_the_supervisor_is_killed_everything_ends_by_itself(launch, make_ro
         # Workers drain: who is connected is still served, and told to go elsewhere.
         reply = client.ask("/auth/x", headers=USER)
         assert reply.status == 200
-    until(lambda: gateway.left() == [], what="the end of every process")
+    # Eight seconds are theirs: three until they stop accepting, five to drain.
+    until(lambda: gateway.left() == [], seconds=20, what=f"the end of every process; they were {pids}")
     for port in (gateway.port, gateway.admin_port, gateway.redis_port):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
