@@ -1,11 +1,13 @@
-"""Ports for programs that must be told theirs before they start."""
+"""Ports for programs that must be told theirs before they start: of the benchmark, and of the tests."""
 
 import itertools
 import os
 import socket
 
 FIRST, LAST = 15_000, 32_000
-"""Below those that the kernel gives to outgoing connections, one of which could take a port that was just free."""
+"""Below those that the kernel gives to outgoing connections, of which tests in other processes open thousands: one of
+them could take a port between the moment it was found free and the moment it is listened on.
+"""
 
 _places = itertools.count(os.getpid() * 211)  # runs beside each other begin elsewhere
 

@@ -13,9 +13,9 @@ import sys
 import time
 from pathlib import Path
 
+from bench.ports import free_port
 from tests.faults.oracle import LEGACY, NEW, Arrival, Splits
 from tests.support.gateway_process import start_gateway
-from tests.support.ports import free_port
 from tests.support.small_disk import may_mount, on_small_disk
 from tests.support.valkey_server import ValkeyServer
 

@@ -22,10 +22,10 @@ import uvloop
 from websockets.asyncio.client import connect as connect_socket
 from websockets.exceptions import WebSocketException
 
+from bench.ports import free_port
 from tests.faults.client import Ask, connect
 from tests.faults.load import SteadyLoad
 from tests.faults.rig import PERCENT, ROOT, ROUTES, Rig
-from tests.support.ports import free_port
 from tests.support.processes import rss_mib
 
 SAMPLE_SECONDS = 10.0

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.support.ports import free_port
+from bench.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SIDES = ("legacy", "new")

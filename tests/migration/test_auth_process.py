@@ -14,12 +14,12 @@ import time
 import httpx
 import pytest
 
+from bench.ports import free_port
 from legacy_backend.core.config import ConfigError, load_config
 from legacy_backend.main import create_app as create_legacy
 from new_backend.app import create_app as create_new
 from new_backend.infrastructure.settings import SetupError, load_settings
 from tests.migration.auth_backends import ROOT, SIDES, environment, run_module, running
-from tests.support.ports import free_port
 
 ORIGIN = "https://app.example.com"
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bench.ports import free_port
 from stack.layout import Layout
 from stack.run import Stack
 from stack.stops import Stops
 from tests.support.load import until
-from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 

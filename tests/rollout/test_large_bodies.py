@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import xxhash
 
+from bench.ports import free_port
 from tests.rollout.conftest import ROOT
 from tests.support.bulk_upstream import BLOCK
-from tests.support.ports import free_port
 
 GIB = 1 << 30
 ALLOWED_GROWTH_KIB = 24 * 1024

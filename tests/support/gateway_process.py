@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ports import free_port
+from bench.ports import free_port
 from tests.support.processes import alive, descendants, rss_mib
 
 __all__ = ["alive", "descendants", "rss_mib"]

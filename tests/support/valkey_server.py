@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from bench.ports import free_port
 from gateway import embedded
-from tests.support.ports import free_port
 
 
 class ValkeyServer:

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from bench.ports import free_port
 from tests.support.gateway_process import ROUTES, Upstream, gateway_process, get, until
-from tests.support.ports import free_port
 
 USER = {"x-user": "alice"}
 

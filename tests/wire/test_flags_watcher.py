@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from bench.ports import free_port
 from gateway.flags.snapshot import SnapshotFile
 from gateway.rules.flagmodel import EventKind, Hold, Known
 from tests.support.flagtools import until, watching
-from tests.support.ports import free_port
 from tests.support.valkey_server import ValkeyServer
 
 pytestmark = pytest.mark.anyio

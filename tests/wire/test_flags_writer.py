@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from bench.ports import free_port
 from gateway.flags.kept import kept_of
 from gateway.flags.stored import FlagConflictError, FlagStoreError
 from gateway.flags.writer import FlagWriter
 from gateway.model import BasisPoints
 from gateway.rules.flagmodel import FeatureFlags, Hold
 from tests.support.flagtools import until, watching
-from tests.support.ports import free_port
 from tests.support.valkey_server import ValkeyServer
 
 pytestmark = pytest.mark.anyio

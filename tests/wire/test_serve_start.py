@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.ports import free_port
 from tests.support.gateway_process import descendants, get, serve_argv, until
-from tests.support.ports import free_port
 
 BAD = """\
 version: 1

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.ports import free_port
 from tests.support.gateway_process import alive, descendants, get, until
-from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = ("--port", "--admin-port", "--redis-port", "--legacy-port", "--new-port")
