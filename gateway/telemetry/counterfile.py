@@ -12,7 +12,6 @@ import errno
 import fcntl
 import mmap
 import os
-import struct
 import sys
 import weakref
 from array import array
@@ -23,15 +22,14 @@ from typing import Protocol
 
 import structlog
 from prometheus_client import values
-from prometheus_client.mmap_dict import mmap_key
+
+from gateway.telemetry.counterkeys import LENGTH, VALUE_BYTES, Series, entry_of, histogram, key_of
 
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 SLOT_VARIABLE = "GATEWAY_SLOT"
 
 HEADER_BYTES = 8
 _INITIAL_BYTES = 1 << 16
-_INT = struct.Struct("=i")
-_TWO_DOUBLES_BYTES = 16
 _NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 log = structlog.get_logger("telemetry")
@@ -52,7 +50,7 @@ def used_bytes(head: bytes) -> int:
     """How much of a file is in use, from its first bytes; HEADER_BYTES for one that was only just made."""
     if len(head) < HEADER_BYTES:
         raise DamagedFileError("it is shorter than its header")
-    used: int = _INT.unpack_from(head)[0]
+    used: int = LENGTH.unpack_from(head)[0]
     if used < 0 or used % 8:
         raise DamagedFileError("its header is no length")
     return used or HEADER_BYTES
@@ -63,16 +61,16 @@ def entries(data: bytes | memoryview, start: int, used: int) -> Iterator[tuple[s
     multiples of 8. Raises DamagedFileError at the first entry that cannot be one."""
     position = start
     while position < used:
-        length: int = _INT.unpack_from(data, position)[0]
+        length: int = LENGTH.unpack_from(data, position)[0]
         value_at = position + 4 + length + (8 - (length + 4) % 8)
-        if length <= 0 or value_at + _TWO_DOUBLES_BYTES > used:
+        if length <= 0 or value_at + VALUE_BYTES > used:
             raise DamagedFileError(f"the entry at byte {position} does not end within it")
         try:
             key = str(data[position + 4 : position + 4 + length], "utf-8")
         except UnicodeDecodeError:
             raise DamagedFileError(f"the key at byte {position} is not text") from None
         yield key, value_at
-        position = value_at + _TWO_DOUBLES_BYTES
+        position = value_at + VALUE_BYTES
 
 
 def reserve(descriptor: int, size: int) -> None:
@@ -145,17 +143,34 @@ class CounterFile:
                 return self._unseen.setdefault(key, memoryview(array("d", (0.0,)))), 0
         return self._doubles, position // 8
 
+    def histogram(self, series: Series, bounds: Sequence[str]) -> "tuple[memoryview[float], list[int]] | None":
+        """Cells for a histogram's sum and buckets, in one piece. None where it is there, or there is no room for it:
+        then each value must be asked for.
+        """
+        key = key_of(series, f"{series.metric}_sum")
+        if key in self._positions:
+            return None
+        entries, positions = histogram(series, bounds)
+        begin = self._used
+        try:
+            self._write(entries)
+        except OSError as error:
+            self._tell(error)
+            return None
+        self._positions[key] = begin + positions[0]
+        return self._doubles, [(begin + position) // 8 for position in positions]
+
     def _append(self, key: str) -> int:
-        encoded = key.encode()
-        padded = encoded + b" " * (8 - (len(encoded) + 4) % 8)
-        entry = _INT.pack(len(encoded)) + padded + bytes(_TWO_DOUBLES_BYTES)
-        if self._used + len(entry) > len(self._map):
-            self._grow(self._used + len(entry))
-        self._map[self._used : self._used + len(entry)] = entry
-        # Only now is the entry part of the file for readers, and for a successor if this process dies here.
-        self._set_used(self._used + len(entry))
-        position = self._positions[key] = self._used - _TWO_DOUBLES_BYTES
+        self._write(entry_of(key.encode()))
+        position = self._positions[key] = self._used - VALUE_BYTES
         return position
+
+    def _write(self, entries: bytes) -> None:
+        if self._used + len(entries) > len(self._map):
+            self._grow(self._used + len(entries))
+        self._map[self._used : self._used + len(entries)] = entries
+        # Only now are they part of the file for readers, and for a successor if this process dies here.
+        self._set_used(self._used + len(entries))
 
     def _grow(self, needed: int) -> None:
         """Maps the file anew. Cells keep views of the old mapping, which shows the same pages and so stays right.
@@ -181,7 +196,7 @@ class CounterFile:
 
     def _set_used(self, used: int) -> None:
         self._used = used
-        self._map[:4] = _INT.pack(used)  # a slice is one copy; struct.pack_into would show a 0 for a moment
+        self._map[:4] = LENGTH.pack(used)  # a slice is one copy; struct.pack_into would show a 0 for a moment
 
 
 def claim_identity(directory: Path, slot: str) -> str:
@@ -206,12 +221,53 @@ def claim_identity(directory: Path, slot: str) -> str:
 _held_locks: list[int] = []
 
 
+class _Values:
+    """Cells for the values of one process, as prometheus_client asks for them: of a histogram the sum, then each bucket
+    by its bound. With the sum all buckets get their cells, once the bounds are known from another one of the metric.
+
+    ahead: buckets of one histogram that have their cells already, the last one first.
+    """
+
+    def __init__(self, directory: Path, identity: str) -> None:
+        self._directory, self._identity = directory, identity
+        self._files: dict[str, CounterFile] = {}
+        self._bounds: dict[str, dict[str, None]] = {}
+        self._doubles: memoryview[float] = memoryview(array("d"))
+        self._labelvalues: tuple[str, ...] = ()
+        self.ahead: list[tuple[str, int]] = []
+
+    def next_ahead(self, labelvalues: Sequence[str]) -> "tuple[memoryview[float], int] | None":
+        """None where it is not what was expected to be asked for."""
+        bound, index = self.ahead.pop()
+        if labelvalues[-1:] == (bound,) and labelvalues[:-1] == self._labelvalues:
+            return self._doubles, index
+        self.ahead.clear()
+        return None
+
+    def cell(self, kind: str, name: str, series: Series) -> "tuple[memoryview[float], int]":
+        """name: of the value, not of the metric."""
+        if kind not in self._files:
+            self._files[kind] = CounterFile(self._directory / f"{kind}_{self._identity}.db")
+        file = self._files[kind]
+        if name == f"{series.metric}_bucket":
+            *_, bound = series.labelvalues
+            self._bounds.setdefault(series.metric, {})[bound] = None
+        elif series.metric in self._bounds and (whole := file.histogram(series, tuple(self._bounds[series.metric]))):
+            self._doubles, (place, *others) = whole
+            self._labelvalues = series.labelvalues
+            self.ahead = [*zip(self._bounds[series.metric], others, strict=True)][::-1]
+            return self._doubles, place
+        return file.cell(key_of(series, name))
+
+
 def file_values(directory: Path, identity: str) -> Callable[..., Cell]:
     """What prometheus_client's metrics call to make a value: the class for `values.ValueClass`."""
-    files: dict[str, CounterFile] = {}
+    cells = _Values(directory, identity)
 
     class FileValue:
         """A double in this process's file for its kind of metric."""
+
+        __slots__ = ("_doubles", "_index")
 
         _multiprocess = True
 
@@ -225,10 +281,10 @@ def file_values(directory: Path, identity: str) -> Callable[..., Cell]:
             help_text: str,
             **_: object,
         ) -> None:
-            if typ not in files:
-                files[typ] = CounterFile(directory / f"{typ}_{identity}.db")
-            key = mmap_key(metric_name, name, list(labelnames), list(labelvalues), help_text)
-            self._doubles, self._index = files[typ].cell(key)
+            place = cells.next_ahead(labelvalues) if cells.ahead else None
+            if place is None:
+                place = cells.cell(typ, name, Series(metric_name, help_text, tuple(labelnames), tuple(labelvalues)))
+            self._doubles, self._index = place
 
         def inc(self, amount: float) -> None:
             self._doubles[self._index] += amount
