@@ -5,6 +5,7 @@ process over a private socket what it holds. It drains on SIGTERM, and when its 
 """
 
 import asyncio
+import gc
 import os
 import shutil
 import signal
@@ -256,6 +257,7 @@ class Worker:
         await self.flags.start(first_read_seconds=FIRST_READ_SECONDS)
         inner = InnerServer(self, self.process.socket_path(self.process.slot, self.process.turn))
         await inner.start()
+        leave_out_of_collections()
         listeners = await self._begin()
         self.tasks.start(self._follow_routes(), name="follow-routes")
         if self.settings.speaks_tls:
@@ -343,6 +345,14 @@ class Worker:
         _close(listeners)
         await self.server.finish()
         log.info("stopped", requests_cut=cut)
+
+
+def leave_out_of_collections() -> None:
+    """What a worker has when it begins to serve stays to its end, and a full collection of garbage need not walk
+    through it: 12 ms in which nobody is served.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _close(listeners: list[socket.socket]) -> None:

@@ -1,11 +1,12 @@
 """Parts of the worker that need no process."""
 
+import gc
 from pathlib import Path
 
 import pytest
 
 from gateway.settings import Process, Settings
-from gateway.worker import Worker
+from gateway.worker import Worker, leave_out_of_collections
 
 
 @pytest.fixture
@@ -33,3 +34,14 @@ def test_a_worker_alone_has_none(worker):
 
 def test_a_worker_that_cannot_have_a_board_serves_without_one(worker, tmp_path):
     assert worker(run_dir=tmp_path / "gone")._board() is None
+
+
+def test_what_is_there_at_the_start_is_no_work_for_the_garbage_collector():
+    kept = [{} for _ in range(1000)]
+    before = gc.get_freeze_count()
+    try:
+        leave_out_of_collections()
+        assert gc.get_freeze_count() - before > len(kept)
+        assert not any(each is kept for each in gc.get_objects())
+    finally:
+        gc.unfreeze()
