@@ -4,7 +4,9 @@ Nothing waits for it: requests read `known`, which is whole at any moment, while
 beside them. What a reading means is `rules.flagstate`'s; what is read, and when, is decided here:
 
 1. connect, start tracking, then read everything (the first reading may be guarded);
-2. an invalidation reads the touched features at once, a flush everything;
+2. an invalidation reads the touched features at once, a flush everything. At once: in the callback that has received
+   it, and what is read is in force in the callback that has received that, for at full load a task waits for its turn
+   behind all requests. Whatever else is to be done is the task's that reads;
 3. a PING with a time limit finds a server that is dead or frozen; everything is read again now and then in any case;
 4. whatever fails ends the session, and a new one is tried after 50 ms, doubled up to a second.
 """
@@ -13,11 +15,12 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 from gateway.flags.errors import STORE_ERRORS, in_words
 from gateway.flags.keys import Keys
-from gateway.flags.session import BATCH, Session
+from gateway.flags.session import BATCH, Read, Session
 from gateway.model import BasisPoints
 from gateway.rules.flagmodel import Event, EventKind, FeatureReading, Known, Reading
 from gateway.rules.flagstate import advance
@@ -77,7 +80,8 @@ class FlagWatcher:
         self.up = False
         self.last_sync: float | None = None
         self.problem: str | None = "not connected yet"
-        self._wake, self._touched, self._all = asyncio.Event(), set[str](), False
+        self._wake, self._touched, self._all = asyncio.Event(), set[str | None](), False
+        self._resting: _Resting | None = None
         self._strangers = set[str]()
         self._unsaved = asyncio.Event()
         self._new_session()  # a bad URL is told at once
@@ -117,7 +121,7 @@ class FlagWatcher:
             delay = min(delay * 2, LAST_DELAY)
 
     def _new_session(self) -> Session:
-        return Session(url=self._url, keys=self._keys, limit_seconds=self._limit)
+        return Session(url=self._url, keys=self._keys, limit_seconds=self._limit, hear=self._hear)
 
     async def _close(self, session: Session) -> None:
         try:
@@ -134,29 +138,41 @@ class FlagWatcher:
     async def _follow(self, session: Session) -> None:
         """One session, until it fails."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen(session), name="flags-listen")
+            tasks.create_task(session.until_lost(), name="flags-listen")
             tasks.create_task(self._ping(session), name="flags-ping")
             await self._read_forever(session)
-
-    async def _listen(self, session: Session) -> None:
-        while True:
-            keys = await session.listen()
-            if keys is None:
-                self._touch_all()
-            else:
-                self._touch(keys)
 
     async def _ping(self, session: Session) -> None:
         while True:
             await asyncio.sleep(self._ping_seconds)
             await session.ping()
 
-    def _touch(self, keys: Sequence[bytes]) -> None:
-        for key in keys:
-            name = self._keys.feature_of(key.decode("utf-8", "backslashreplace"))
-            if name is not None:
-                self._touched.add(name)
-        self._wake.set()
+    def _hear(self, keys: Sequence[bytes] | None) -> None:
+        """By the session: these keys were written, or everything was flushed."""
+        if keys is None:
+            self._touch_all()
+            return
+        self._touched.update(self._keys.feature_of(key.decode("utf-8", "backslashreplace")) for key in keys)
+        self._read_touched()
+
+    def _read_touched(self) -> None:
+        """Reads them now, or sees to it that they are read. One reading at a time: who gets its reply looks again."""
+        resting = self._resting
+        names = self._touched - {None}
+        if resting is None or self._all or len(names) > BATCH or not names <= self._features.keys():
+            self._wake.set()
+        elif not resting.session.reads:
+            self._touched.clear()
+            resting.session.read_then(sorted(filter(None, names)), partial(self._take_at_once, resting))
+
+    def _take_at_once(self, resting: "_Resting", read: Read) -> None:
+        features, epoch = read
+        reading = Reading(epoch=epoch, run_id=resting.run_id, features=features, full=False)
+        self._take(reading, connected=True)
+        if epoch is None and self._creates_epoch:
+            self._wake.set()
+        if self._touched:
+            self._read_touched()
 
     def _touch_all(self) -> None:
         self._all = True
@@ -166,7 +182,7 @@ class FlagWatcher:
         run_id = await session.run_id()
         self._all, first = True, True
         while True:
-            full, touched = self._all, sorted(self._touched)
+            full, touched = self._all, sorted(name for name in self._touched if name is not None)
             self._wake.clear()
             self._touched.clear()
             self._all = False
@@ -176,7 +192,11 @@ class FlagWatcher:
             await self._report_strangers(session, [name for name in touched if name not in self._features])
             if epoch is None and self._creates_epoch:
                 await self._create_epoch(session)
-            await self._wait_for_work()
+            self._resting = _Resting(session, run_id)
+            try:
+                await self._wait_for_work()
+            finally:
+                self._resting = None
 
     async def _wait_for_work(self) -> None:
         try:
@@ -209,11 +229,11 @@ class FlagWatcher:
         if not self.up:
             self.up, self.problem = True, None
             self._log.info("flag store is up", run_id=reading.run_id, epoch=reading.epoch)
+        if changed or events:
+            self._on_change(known, events)
         self._tell(events)
         if changed and self._saves:
             self._unsaved.set()
-        if changed or events:
-            self._on_change(known, events)
 
     def _tell(self, events: tuple[Event, ...]) -> None:
         """Loud is what an operator must act on or know; a server that came back with nothing to hold is neither."""
@@ -266,6 +286,13 @@ class FlagWatcher:
 
     def _save(self) -> bool:
         return self._snapshot is None or self.known is None or self._snapshot.save(self.known)
+
+
+class _Resting(NamedTuple):
+    """A session whose task waits for work, so that what changes may be read without it."""
+
+    session: Session
+    run_id: str
 
 
 def _first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:

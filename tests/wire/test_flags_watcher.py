@@ -12,11 +12,14 @@ from redis import Redis
 
 from bench.ports import free_port
 from gateway.flags.snapshot import SnapshotFile
-from gateway.rules.flagmodel import EventKind, Hold, Known
+from gateway.rules.flagmodel import Event, EventKind, Hold, Known
 from tests.support.flagtools import until, watching
 from tests.support.valkey_server import ValkeyServer
 
 pytestmark = pytest.mark.anyio
+
+MOST_TURNS = {"uvloop": 3, "asyncio": 4}
+"""With a task for each step there were four, and six."""
 
 Factory = Callable[..., ValkeyServer]
 
@@ -39,6 +42,34 @@ async def test_a_change_by_a_plain_client_arrives_in_milliseconds(own_valkey: Va
             took.append((watched.changes[-1] - start) * 1000)
     figure("HSET to in force", took, "ms")
     assert statistics.median(took) < 1000  # the net alone would take seconds
+
+
+async def test_a_change_is_in_force_after_two_turns_of_a_loop_that_is_never_idle(
+    own_valkey: ValkeyServer, plain: Redis
+):
+    """At full load a turn takes milliseconds: one to hear of it, one to read it, none in which a task waits."""
+    loop = asyncio.get_running_loop()
+    turns, percent = 0, 7
+
+    def turn() -> None:
+        nonlocal turns
+        if watched.percent == percent:
+            done.set()
+            return
+        if turns == 0:
+            plain.hset("gateway:flag:auth", "percent", percent)
+        for _ in range(3):
+            plain.ping()  # the server has answered whatever it was asked before
+        turns += 1
+        loop.call_soon(turn)
+
+    async with watching(own_valkey.url) as watched:
+        await watched.until_up()
+        for percent in (7, 77, 0):
+            turns, done = 0, asyncio.Event()
+            loop.call_soon(turn)
+            await asyncio.wait_for(done.wait(), 10)
+            assert turns <= MOST_TURNS[type(loop).__module__.split(".")[0]], percent  # the first is the change's own
 
 
 async def test_lists_arrive_and_foreign_keys_wake_nobody(own_valkey: ValkeyServer, plain: Redis):
@@ -418,3 +449,55 @@ async def test_a_snapshot_that_could_not_be_saved_is_tried_again_soon(own_valkey
         disk.room = True
         await until(lambda: len(disk.saved) == 2, seconds=5.0)
         assert disk.saved[-1] == watched.watcher.known
+
+
+async def test_more_features_than_one_reading_has_room_for_are_changed_at_once(own_valkey: ValkeyServer, plain: Redis):
+    features = {f"feature-{number}": 0 for number in range(200)}
+    async with watching(own_valkey.url, features=features, reread_seconds=60) as watched:
+        await watched.until_up()
+        for percent in (20, 30):
+            with plain.pipeline(transaction=True) as pipe:
+                for name in features:
+                    pipe.hset(f"gateway:flag:{name}", "percent", percent)
+                pipe.execute()
+            await until(
+                lambda percent=percent: (
+                    watched.watcher.known is not None
+                    and {flags.percent for flags in watched.watcher.known.features.values()} == {percent * 100}
+                )
+            )
+
+
+async def test_a_change_beside_one_of_no_feature_is_in_force_and_the_other_one_is_told(
+    own_valkey: ValkeyServer, plain: Redis
+):
+    async with watching(own_valkey.url, reread_seconds=60) as watched:
+        await watched.until_up()
+        for percent, name in ((20, "auht"), (30, "other")):
+            with plain.pipeline(transaction=True) as pipe:
+                pipe.hset(f"gateway:flag:{name}", "percent", percent)
+                pipe.hset("gateway:flag:auth", "percent", percent)
+                pipe.execute()
+            await watched.until_percent(percent)
+            await until(lambda name=name: any(repr(name) in event.text for event in watched.events))
+
+
+async def test_a_fault_of_ours_in_the_callback_costs_a_session_and_no_change(own_valkey: ValkeyServer, plain: Redis):
+    faults = [ZeroDivisionError("a fault of ours")]
+    async with watching(own_valkey.url, reread_seconds=60) as watched:
+        await watched.until_up()
+        told = watched.watcher._on_change
+
+        def on_change(known: Known, events: tuple[Event, ...]) -> None:
+            told(known, events)
+            if faults:
+                raise faults.pop()
+
+        watched.watcher._on_change = on_change
+        plain.hset("gateway:flag:auth", "percent", 20)
+        await watched.until_percent(20)
+        await watched.until_down()
+        await watched.until_up()
+        plain.hset("gateway:flag:auth", "percent", 30)
+        await watched.until_percent(30)
+        assert not faults
