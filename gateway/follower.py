@@ -15,7 +15,7 @@ from gateway.flags.watcher import FlagWatcher
 from gateway.model import NONE, BasisPoints
 from gateway.report import FeatureState, StoreState
 from gateway.rules.flagmodel import Event, Known
-from gateway.rules.policy import FeaturePolicy, KeyList, fallbacks, resolve
+from gateway.rules.policy import FeaturePolicy, KeyList, fallbacks, resolve, resolve_feature
 from gateway.settings import Process
 from gateway.tasks import Tasks
 from gateway.telemetry.logs import feature_changed
@@ -42,7 +42,9 @@ class FlagFollower:
         self._task: asyncio.Task[None] | None = None
         self._snapshot = SnapshotFile(process.settings.snapshot_file)
         self.watcher = self._make_watcher()
+        self._known = self.watcher.known if self.watcher is not None else None
         self.policies: Mapping[str, FeaturePolicy] = self._resolve()
+        self._states: Mapping[str, FeatureState] | None = None
 
     def _make_watcher(self) -> FlagWatcher | None:
         settings = self._process.settings
@@ -92,16 +94,29 @@ class FlagFollower:
         self._routes = routes
         if self.watcher is not None:
             self.watcher.update_features(fallbacks(routes, self._environment))
-        self._apply()
+        self._known = self.watcher.known if self.watcher is not None else None
+        self._apply(self._resolve())
 
-    def _flags_changed(self, _: Known, __: tuple[Event, ...]) -> None:
-        self._apply()
+    def _flags_changed(self, known: Known, _: tuple[Event, ...]) -> None:
+        """Only what has changed is resolved: all of five hundred features would hold up requests for milliseconds."""
+        before = self._known.features if self._known is not None else {}
+        self._known = known
+        changed = {
+            name: resolve_feature(
+                name, routes=self._routes, environment=self._environment, known=known, store_configured=True
+            )
+            for name in self._routes.features
+            if known.features.get(name) is not before.get(name)
+        }
+        self._apply({**self.policies, **changed})
 
-    def _apply(self) -> None:
-        before, self.policies = self.policies, self._resolve()
+    def _apply(self, policies: Mapping[str, FeaturePolicy]) -> None:
+        before, self.policies, self._states = self.policies, policies, None
         killed = set()
-        for name, policy in self.policies.items():
+        for name, policy in policies.items():
             old = before.get(name)
+            if old is policy:
+                continue
             if self._announce and (old is None or share(old) != share(policy)):
                 feature_changed(name, share(old) if old is not None else None, share(policy), **_source(policy))
             if policy.killed and (old is None or not old.killed):
@@ -112,7 +127,7 @@ class FlagFollower:
         return resolve(
             routes=self._routes,
             environment=self._environment,
-            known=self.watcher.known if self.watcher is not None else None,
+            known=self._known,
             store_configured=self.watcher is not None,
         )
 
@@ -134,9 +149,11 @@ class FlagFollower:
             snapshot=self._snapshot.problem,
         )
 
-    def feature_states(self) -> dict[str, FeatureState]:
-        """What this process holds, for reports."""
-        return {name: _state(policy) for name, policy in self.policies.items()}
+    def feature_states(self) -> Mapping[str, FeatureState]:
+        """What this process holds, for reports. They are asked for every second, and policies change seldom."""
+        if self._states is None:
+            self._states = {name: _state(policy) for name, policy in self.policies.items()}
+        return self._states
 
 
 def share(policy: FeaturePolicy) -> BasisPoints:
