@@ -143,22 +143,24 @@ class CounterFile:
                 return self._unseen.setdefault(key, memoryview(array("d", (0.0,)))), 0
         return self._doubles, position // 8
 
-    def histogram(self, series: Series, bounds: Sequence[str]) -> "tuple[memoryview[float], list[int]] | None":
-        """Cells for a histogram's sum and buckets, in one piece. None where it is there, or there is no room for it:
-        then each value must be asked for.
+    def histogram(self, series: Series, bounds: tuple[str, ...]) -> "list[tuple[memoryview[float], int]]":
+        """Cells for a histogram's sum and its buckets, made in one piece where there is none of them yet.
+
+        bounds: in the order of the buckets, as prometheus_client writes them.
         """
         key = key_of(series, f"{series.metric}_sum")
-        if key in self._positions:
-            return None
-        entries, positions = histogram(series, bounds)
-        begin = self._used
-        try:
-            self._write(entries)
-        except OSError as error:
-            self._tell(error)
-            return None
-        self._positions[key] = begin + positions[0]
-        return self._doubles, [(begin + position) // 8 for position in positions]
+        if key not in self._positions:
+            entries, positions = histogram(series, bounds)
+            begin = self._used
+            try:
+                self._write(entries)
+            except OSError as error:
+                self._tell(error)
+            else:
+                self._positions[key] = begin + positions[0]
+                return [(self._doubles, (begin + position) // 8) for position in positions]
+        buckets = [(series.of_bucket(bound), f"{series.metric}_bucket") for bound in bounds]
+        return [self.cell(key), *(self.cell(key_of(bucket, name)) for bucket, name in buckets)]
 
     def _append(self, key: str) -> int:
         self._write(entry_of(key.encode()))
@@ -221,55 +223,48 @@ def claim_identity(directory: Path, slot: str) -> str:
 _held_locks: list[int] = []
 
 
-class _Values:
-    """Cells for the values of one process, as prometheus_client asks for them: of a histogram the sum, then each bucket
-    by its bound. With the sum all buckets get their cells, once the bounds are known from another one of the metric.
+class _Value:
+    """A double in this process's file for its kind of metric."""
 
-    ahead: buckets of one histogram that have their cells already, the last one first.
-    """
+    __slots__ = ("_doubles", "_index")
 
-    def __init__(self, directory: Path, identity: str) -> None:
-        self._directory, self._identity = directory, identity
-        self._files: dict[str, CounterFile] = {}
-        self._bounds: dict[str, dict[str, None]] = {}
-        self._doubles: memoryview[float] = memoryview(array("d"))
-        self._labelvalues: tuple[str, ...] = ()
-        self.ahead: list[tuple[str, int]] = []
+    _multiprocess = True
 
-    def next_ahead(self, labelvalues: Sequence[str]) -> "tuple[memoryview[float], int] | None":
-        """None where it is not what was expected to be asked for."""
-        bound, index = self.ahead.pop()
-        if labelvalues[-1:] == (bound,) and labelvalues[:-1] == self._labelvalues:
-            return self._doubles, index
-        self.ahead.clear()
+    def __init__(self, doubles: "memoryview[float]", index: int) -> None:
+        self._doubles, self._index = doubles, index
+
+    def inc(self, amount: float) -> None:
+        self._doubles[self._index] += amount
+
+    def set(self, value: float, timestamp: float | None = None) -> None:
+        self._doubles[self._index] = value
+
+    def get(self) -> float:
+        value: float = self._doubles[self._index]
+        return value
+
+    def set_exemplar(self, exemplar: object) -> None:
+        """The format has no room for exemplars."""
+
+    def get_exemplar(self) -> None:
         return None
-
-    def cell(self, kind: str, name: str, series: Series) -> "tuple[memoryview[float], int]":
-        """name: of the value, not of the metric."""
-        if kind not in self._files:
-            self._files[kind] = CounterFile(self._directory / f"{kind}_{self._identity}.db")
-        file = self._files[kind]
-        if name == f"{series.metric}_bucket":
-            *_, bound = series.labelvalues
-            self._bounds.setdefault(series.metric, {})[bound] = None
-        elif series.metric in self._bounds and (whole := file.histogram(series, tuple(self._bounds[series.metric]))):
-            self._doubles, (place, *others) = whole
-            self._labelvalues = series.labelvalues
-            self.ahead = [*zip(self._bounds[series.metric], others, strict=True)][::-1]
-            return self._doubles, place
-        return file.cell(key_of(series, name))
 
 
 def file_values(directory: Path, identity: str) -> Callable[..., Cell]:
-    """What prometheus_client's metrics call to make a value: the class for `values.ValueClass`."""
-    cells = _Values(directory, identity)
+    """What prometheus_client's metrics call to make a value: the class for `values.ValueClass`. Its `histogram` makes
+    all values of a histogram at once, for our own metrics.
+    """
+    files: dict[str, CounterFile] = {}
 
-    class FileValue:
-        """A double in this process's file for its kind of metric."""
+    def file_of(kind: str) -> CounterFile:
+        if kind not in files:
+            files[kind] = CounterFile(directory / f"{kind}_{identity}.db")
+        return files[kind]
 
-        __slots__ = ("_doubles", "_index")
+    class FileValue(_Value):
+        """One that is made by itself."""
 
-        _multiprocess = True
+        __slots__ = ()
 
         def __init__(  # noqa: PLR0917 - the arguments, their names and order are prometheus_client's
             self,
@@ -281,26 +276,13 @@ def file_values(directory: Path, identity: str) -> Callable[..., Cell]:
             help_text: str,
             **_: object,
         ) -> None:
-            place = cells.next_ahead(labelvalues) if cells.ahead else None
-            if place is None:
-                place = cells.cell(typ, name, Series(metric_name, help_text, tuple(labelnames), tuple(labelvalues)))
-            self._doubles, self._index = place
+            series = Series(metric_name, help_text, tuple(labelnames), tuple(labelvalues))
+            super().__init__(*file_of(typ).cell(key_of(series, name)))
 
-        def inc(self, amount: float) -> None:
-            self._doubles[self._index] += amount
-
-        def set(self, value: float, timestamp: float | None = None) -> None:
-            self._doubles[self._index] = value
-
-        def get(self) -> float:
-            value: float = self._doubles[self._index]
-            return value
-
-        def set_exemplar(self, exemplar: object) -> None:
-            """The format has no room for exemplars."""
-
-        def get_exemplar(self) -> None:
-            return None
+        @staticmethod
+        def histogram(series: Series, bounds: tuple[str, ...]) -> list[Cell]:
+            """The sum and the buckets."""
+            return [_Value(*cell) for cell in file_of("histogram").histogram(series, bounds)]
 
     return FileValue
 

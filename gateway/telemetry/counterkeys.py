@@ -27,6 +27,10 @@ class Series(NamedTuple):
     labelnames: tuple[str, ...]
     labelvalues: tuple[str, ...]
 
+    def of_bucket(self, bound: str) -> "Series":
+        """Of a histogram: the series of one bucket."""
+        return self._replace(labelnames=(*self.labelnames, "le"), labelvalues=(*self.labelvalues, bound))
+
 
 def key_of(series: Series, name: str) -> str:
     """As `mmap_key`; name: of the value, as `requests_total` or `duration_seconds_sum`."""

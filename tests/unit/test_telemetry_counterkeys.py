@@ -1,13 +1,21 @@
 """The keys in counter files are prometheus_client's to the byte, one by one and a histogram's all at once."""
 
+import errno
+import os
+
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram, values
 from prometheus_client.mmap_dict import mmap_key
 
+from gateway.model import Side
+from gateway.telemetry import catalogue
 from gateway.telemetry.counterfile import entries, file_values
 from gateway.telemetry.counterkeys import VALUE_BYTES, Series, entry_of, histogram, key_of
+from gateway.telemetry.metrics import RequestMetrics, _FastHistogram
+from gateway.telemetry.scrape import CounterFiles
 
+DURATION = catalogue.REQUEST_DURATION.name
 texts = st.text(max_size=12) | st.sampled_from(["auth", "50%", "%s", "%(x)s", 'a"b', "\\", "\0", "ü", "le"])
 labels = st.dictionaries(texts.filter(lambda name: name != "le"), texts, max_size=4)
 BOUNDS = ("0.005", "0.25", "1.0", "+Inf")
@@ -34,44 +42,70 @@ def test_a_histogram_s_entries_are_those_that_would_be_made_one_by_one(given_lab
     assert all(data[position:][:VALUE_BYTES] == bytes(VALUE_BYTES) for position in positions)
 
 
-def a_histogram(name="seconds", buckets=(0.25, 1.0)):
-    return Histogram(name, "help", ("feature", "side"), registry=CollectorRegistry(), buckets=buckets)
-
-
 def written(directory):
     data = (directory / "histogram_w0.db").read_bytes()
     return [key for key, _ in entries(data, 8, int.from_bytes(data[:4], "little"))]
 
 
-def test_histograms_after_the_first_are_written_in_one_piece_and_count_the_same(tmp_path, monkeypatch):
-    ways = {}
-    for way in ("memory", "files"):
-        monkeypatch.setattr(values, "ValueClass", values.MutexValue if way == "memory" else file_values(tmp_path, "w0"))
-        one, other = a_histogram("gateway_request_duration_seconds"), a_histogram("other", buckets=(5.0,))
+def samples(metric):
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for sample in metric.collect()[0].samples
+        if not sample.name.endswith("_created")
+    }
+
+
+def test_our_histograms_are_written_as_prometheus_client_s_are(tmp_path, monkeypatch):
+    """One by one by its own class, and in one piece by ours."""
+    counted, keys = {}, {}
+    for way in (Histogram, _FastHistogram):
+        directory = tmp_path / way.__name__
+        directory.mkdir()
+        monkeypatch.setattr(values, "ValueClass", file_values(directory, "w0"))
+        registry, buckets = CollectorRegistry(), catalogue.BUCKETS
+        metric = way("seconds", "50% help", ("side", "feature"), registry=registry, buckets=buckets)
         for number, feature in enumerate(["first", "50%", "ü", "longer than the first"]):
             for side in ("legacy", "new"):
-                one.labels(feature, side).observe(number / 2)
-                one.labels(feature, side).observe(0.1)
-                other.labels(feature, side).observe(7.0)
-        ways[way] = [sample for metric in (one, other) for sample in metric.collect()[0].samples]
-    counted = {way: [each for each in ways[way] if not each.name.endswith("_created")] for way in ways}
-    assert counted["files"] == counted["memory"]
-    assert len(written(tmp_path)) == len(set(written(tmp_path))) == 8 * 4 + 8 * 3
+                metric.labels(side, feature).observe(number / 2)
+                metric.labels(side, feature).observe(0.1)
+        counted[way], keys[way] = samples(metric), written(directory)
+    assert counted[_FastHistogram] == counted[Histogram]
+    assert keys[_FastHistogram] == keys[Histogram]
 
 
 def test_a_worker_s_successor_goes_on_with_a_histogram_that_is_there_and_one_that_is_half_there(tmp_path, monkeypatch):
     monkeypatch.setattr(values, "ValueClass", file_values(tmp_path, "w0"))
-    before = a_histogram()
-    before.labels("a", "new").observe(0.5)
-    before.labels("b", "new").observe(0.5)
-    half = mmap_key("seconds", "seconds_sum", ["feature", "side"], ["c", "new"], "help")
-    values.ValueClass("histogram", "seconds", "seconds_sum", ["feature", "side"], ["c", "new"], "help").inc(1.5)
-    assert written(tmp_path).count(half) == 1
+    RequestMetrics().request("a", Side.NEW, 200, 0.5)
+    labels = ["feature", "side"], ["b", "new"]
+    help_text = catalogue.REQUEST_DURATION.help
+    values.ValueClass("histogram", DURATION, f"{DURATION}_sum", *labels, help_text).inc(1.5)
 
     monkeypatch.setattr(values, "ValueClass", file_values(tmp_path, "w0"))
-    after = a_histogram()
-    for feature in "abcd":
-        after.labels(feature, "new").observe(0.5)
-    found = {feature: after.labels(feature, "new")._sum.get() for feature in "abcd"}
-    assert found == {"a": 1.0, "b": 1.0, "c": 2.0, "d": 0.5}
-    assert len(written(tmp_path)) == len(set(written(tmp_path))) == 4 * 4
+    after = RequestMetrics()
+    for feature in "abc":
+        after.request(feature, Side.NEW, 200, 0.5)
+    histograms = CounterFiles(tmp_path).totals().histograms[DURATION]
+    assert {labels[0]: (sum(total.buckets), total.sum) for labels, total in histograms.items()} == {
+        "a": (2.0, 1.0),
+        "b": (1.0, 2.0),
+        "c": (1.0, 0.5),
+    }
+    assert len(written(tmp_path)) == len(set(written(tmp_path))) == 3 * (len(catalogue.BUCKETS) + 2)
+
+
+def test_while_the_disk_is_full_a_new_histogram_counts_where_nobody_sees_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(values, "ValueClass", file_values(tmp_path, "w0"))
+    metrics = RequestMetrics()
+    metrics.request("seen", Side.NEW, 200, 0.5)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    monkeypatch.setattr(os, "ftruncate", full)
+    for number in range(200):  # more than the file has room for
+        metrics.request(f"feature {number}", Side.NEW, 200, 0.5)
+    metrics.request("seen", Side.NEW, 200, 0.5)
+    found = {labels[0]: total for labels, total in CounterFiles(tmp_path).totals().histograms[DURATION].items()}
+    assert found["seen"].sum == 1.0
+    assert "feature 199" not in found
