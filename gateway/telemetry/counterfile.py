@@ -15,14 +15,14 @@ import os
 import sys
 import weakref
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 from prometheus_client import values
 
+from gateway.telemetry.cell import FileCell
 from gateway.telemetry.counterkeys import LENGTH, VALUE_BYTES, Series, entry_of, histogram, key_of
 
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -37,13 +37,6 @@ log = structlog.get_logger("telemetry")
 
 class DamagedFileError(Exception):
     """A counter file is no counter file, or its end is missing."""
-
-
-class Cell(Protocol):
-    """One value of a counter or a histogram, as prometheus_client's metrics make and read them."""
-
-    def inc(self, amount: float) -> None: ...
-    def get(self) -> float: ...
 
 
 def used_bytes(head: bytes) -> int:
@@ -223,68 +216,39 @@ def claim_identity(directory: Path, slot: str) -> str:
 _held_locks: list[int] = []
 
 
-class _Value:
-    """A double in this process's file for its kind of metric."""
-
-    __slots__ = ("_doubles", "_index")
+class FileValues:
+    """What prometheus_client's metrics call to make a value, for `values.ValueClass`: each kind of metric has a file of
+    this process.
+    """
 
     _multiprocess = True
 
-    def __init__(self, doubles: "memoryview[float]", index: int) -> None:
-        self._doubles, self._index = doubles, index
+    def __init__(self, directory: Path, identity: str) -> None:
+        self._directory = directory
+        self._identity = identity
+        self._files: dict[str, CounterFile] = {}
 
-    def inc(self, amount: float) -> None:
-        self._doubles[self._index] += amount
+    def __call__(  # noqa: PLR0917 - the arguments, their names and order are prometheus_client's
+        self,
+        typ: str,
+        metric_name: str,
+        name: str,
+        labelnames: Sequence[str],
+        labelvalues: Sequence[str],
+        help_text: str,
+        **_: object,
+    ) -> FileCell:
+        series = Series(metric_name, help_text, tuple(labelnames), tuple(labelvalues))
+        return FileCell(*self._file_of(typ).cell(key_of(series, name)))
 
-    def set(self, value: float, timestamp: float | None = None) -> None:
-        self._doubles[self._index] = value
+    def histogram(self, series: Series, bounds: tuple[str, ...]) -> list[FileCell]:
+        """All values of a histogram at once, for our own metrics: the sum and the buckets."""
+        return [FileCell(*cell) for cell in self._file_of("histogram").histogram(series, bounds)]
 
-    def get(self) -> float:
-        value: float = self._doubles[self._index]
-        return value
-
-    def set_exemplar(self, exemplar: object) -> None:
-        """The format has no room for exemplars."""
-
-    def get_exemplar(self) -> None:
-        return None
-
-
-def file_values(directory: Path, identity: str) -> Callable[..., Cell]:
-    """What prometheus_client's metrics call to make a value: the class for `values.ValueClass`. Its `histogram` makes
-    all values of a histogram at once, for our own metrics.
-    """
-    files: dict[str, CounterFile] = {}
-
-    def file_of(kind: str) -> CounterFile:
-        if kind not in files:
-            files[kind] = CounterFile(directory / f"{kind}_{identity}.db")
-        return files[kind]
-
-    class FileValue(_Value):
-        """One that is made by itself."""
-
-        __slots__ = ()
-
-        def __init__(  # noqa: PLR0917 - the arguments, their names and order are prometheus_client's
-            self,
-            typ: str,
-            metric_name: str,
-            name: str,
-            labelnames: Sequence[str],
-            labelvalues: Sequence[str],
-            help_text: str,
-            **_: object,
-        ) -> None:
-            series = Series(metric_name, help_text, tuple(labelnames), tuple(labelvalues))
-            super().__init__(*file_of(typ).cell(key_of(series, name)))
-
-        @staticmethod
-        def histogram(series: Series, bounds: tuple[str, ...]) -> list[Cell]:
-            """The sum and the buckets."""
-            return [_Value(*cell) for cell in file_of("histogram").histogram(series, bounds)]
-
-    return FileValue
+    def _file_of(self, kind: str) -> CounterFile:
+        if kind not in self._files:
+            self._files[kind] = CounterFile(self._directory / f"{kind}_{self._identity}.db")
+        return self._files[kind]
 
 
 def use_slot_files() -> str | None:
@@ -300,5 +264,5 @@ def use_slot_files() -> str | None:
         return None
     Path(directory).mkdir(parents=True, exist_ok=True)
     identity = claim_identity(Path(directory), slot)
-    values.ValueClass = file_values(Path(directory), identity)
+    values.ValueClass = FileValues(Path(directory), identity)
     return identity

@@ -10,7 +10,7 @@ from prometheus_client.mmap_dict import mmap_key
 
 from gateway.model import Side
 from gateway.telemetry import catalogue
-from gateway.telemetry.counterfile import entries, file_values
+from gateway.telemetry.counterfile import FileValues, entries
 from gateway.telemetry.counterkeys import VALUE_BYTES, Series, entry_of, histogram, key_of
 from gateway.telemetry.metrics import RequestMetrics, _FastHistogram
 from gateway.telemetry.scrape import CounterFiles
@@ -61,7 +61,7 @@ def test_our_histograms_are_written_as_prometheus_client_s_are(tmp_path, monkeyp
     for way in (Histogram, _FastHistogram):
         directory = tmp_path / way.__name__
         directory.mkdir()
-        monkeypatch.setattr(values, "ValueClass", file_values(directory, "w0"))
+        monkeypatch.setattr(values, "ValueClass", FileValues(directory, "w0"))
         registry, buckets = CollectorRegistry(), catalogue.BUCKETS
         metric = way("seconds", "50% help", ("side", "feature"), registry=registry, buckets=buckets)
         for number, feature in enumerate(["first", "50%", "ü", "longer than the first"]):
@@ -74,13 +74,13 @@ def test_our_histograms_are_written_as_prometheus_client_s_are(tmp_path, monkeyp
 
 
 def test_a_worker_s_successor_goes_on_with_a_histogram_that_is_there_and_one_that_is_half_there(tmp_path, monkeypatch):
-    monkeypatch.setattr(values, "ValueClass", file_values(tmp_path, "w0"))
+    monkeypatch.setattr(values, "ValueClass", FileValues(tmp_path, "w0"))
     RequestMetrics().request("a", Side.NEW, 200, 0.5)
     labels = ["feature", "side"], ["b", "new"]
     help_text = catalogue.REQUEST_DURATION.help
     values.ValueClass("histogram", DURATION, f"{DURATION}_sum", *labels, help_text).inc(1.5)
 
-    monkeypatch.setattr(values, "ValueClass", file_values(tmp_path, "w0"))
+    monkeypatch.setattr(values, "ValueClass", FileValues(tmp_path, "w0"))
     after = RequestMetrics()
     for feature in "abc":
         after.request(feature, Side.NEW, 200, 0.5)
@@ -94,7 +94,7 @@ def test_a_worker_s_successor_goes_on_with_a_histogram_that_is_there_and_one_tha
 
 
 def test_while_the_disk_is_full_a_new_histogram_counts_where_nobody_sees_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(values, "ValueClass", file_values(tmp_path, "w0"))
+    monkeypatch.setattr(values, "ValueClass", FileValues(tmp_path, "w0"))
     metrics = RequestMetrics()
     metrics.request("seen", Side.NEW, 200, 0.5)
 

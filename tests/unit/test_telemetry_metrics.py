@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.errors import UpstreamErrorKind
 from gateway.model import Cohort, Outcome, Reason, Side
 from gateway.telemetry import catalogue
-from gateway.telemetry.counterfile import file_values
+from gateway.telemetry.counterfile import FileValues
 from gateway.telemetry.metrics import RequestMetrics
 from gateway.telemetry.scrape import CounterFiles
 from gateway.telemetry.window import quantile
@@ -24,7 +24,7 @@ def metrics_and_text(request, monkeypatch, tmp_path):
         monkeypatch.setattr(values, "ValueClass", values.MutexValue)
         metrics = RequestMetrics()
         return metrics, lambda: generate_latest(metrics.registry)
-    monkeypatch.setattr(values, "ValueClass", file_values(tmp_path, "w0"))
+    monkeypatch.setattr(values, "ValueClass", FileValues(tmp_path, "w0"))
     return RequestMetrics(), lambda: CounterFiles(tmp_path).text()[0]
 
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from gateway.errors import UpstreamErrorKind
 from gateway.model import Cohort, Outcome, Reason, Side
 from gateway.telemetry import catalogue
-from gateway.telemetry.counterfile import file_values
+from gateway.telemetry.counterfile import FileValues
 from gateway.telemetry.metrics import RequestMetrics
 from gateway.telemetry.scrape import CounterFiles
 
@@ -19,7 +19,7 @@ from gateway.telemetry.scrape import CounterFiles
 @pytest.fixture
 def worker(monkeypatch, tmp_path):
     def start(slot):
-        monkeypatch.setattr(values, "ValueClass", file_values(tmp_path, slot))
+        monkeypatch.setattr(values, "ValueClass", FileValues(tmp_path, slot))
         return RequestMetrics()
 
     return start
@@ -141,7 +141,7 @@ def test_values_that_are_no_numbers_are_damage(worker, tmp_path):
 
 def test_a_foreign_file_is_reported_and_the_rest_is_read(worker, tmp_path):
     serve(worker("w0"), count=3)
-    foreign = file_values(tmp_path, "theirs")
+    foreign = FileValues(tmp_path, "theirs")
     foreign("counter", "their_thing", "their_thing_total", ("a",), ("b",), "help").inc(1.0)
     files = CounterFiles(tmp_path)
     assert files.text()[1] == ("counter_theirs.db",)
