@@ -37,7 +37,11 @@ class Attempts:
         recorder = self._recorder
         recorder.attempt_begins(exchange)
         try:
-            await self._enter(exchange, request)
+            guard = exchange.guards[exchange.upstream]
+            _refuse_what_legacy_may_take(exchange, guard)
+            if guard.is_capped:
+                await self._take_place(exchange, request, guard)
+            self._enter(exchange, guard)
             response = await send(request)
         except DecisionChangedError:
             self.abandon(exchange)
@@ -51,14 +55,13 @@ class Attempts:
         self._judge_head(exchange)
         return response
 
-    async def _enter(self, exchange: Exchange, request: OutboundRequest) -> None:
-        guard = exchange.guards[exchange.upstream]
+    async def _take_place(self, exchange: Exchange, request: OutboundRequest, guard: UpstreamGuard) -> None:
+        await guard.take_place(request.admit or _always)
+        exchange.guard = guard
+        exchange.attempt_started = time.perf_counter()  # the wait is no slowness of the upstream's
         _refuse_what_legacy_may_take(exchange, guard)
-        if guard.is_capped:
-            await guard.take_place(request.admit or _always)
-            exchange.guard = guard
-            exchange.attempt_started = time.perf_counter()  # the wait is no slowness of the upstream's
-            _refuse_what_legacy_may_take(exchange, guard)
+
+    def _enter(self, exchange: Exchange, guard: UpstreamGuard) -> None:
         exchange.ticket = guard.enter()
         exchange.guard = guard
         if exchange.attempts == 1:

@@ -1,6 +1,6 @@
 """The client's body: taken whole where it has already arrived, streamed with backpressure where it has not."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from gateway.errors import ClientError
@@ -55,20 +55,27 @@ class RequestBody:
         return self.complete or not self.asked
 
     async def begin(self) -> None:
-        """Waits for the first piece, if there is a body that comes by itself.
+        """Of a body that is not complete: waits for the first piece, if it comes by itself.
 
         Raises ClientError 499 when the client leaves before it.
         """
         if self.expecting:
             return
-        if not self.complete:
-            self.asked = True
-            message = await self._message()
-            if message.get("more_body", False):
-                self._first = message.get("body", b"")
-                return
-            self.whole = message.get("body", b"")
-            self.complete = True
+        self.asked = True
+        message = await self.next_message()
+        if message.get("more_body", False):
+            self._first = message.get("body", b"")
+            return
+        self.whole = message.get("body", b"")
+        self.complete = True
+        self._on_read()
+
+    def take(self, whole: bytes) -> None:
+        """All of it, which has arrived by itself."""
+        self.asked = True
+        self._count(whole)
+        self.whole = whole
+        self.complete = True
         self._on_read()
 
     async def collect(self, most: int) -> None:
@@ -80,7 +87,7 @@ class RequestBody:
             return
         taken = bytearray(self._first)
         while len(taken) <= most:
-            message = await self._message()
+            message = await self.next_message()
             taken += message.get("body", b"")
             if not message.get("more_body", False):
                 self.whole, self.complete, self._first = bytes(taken), True, b""
@@ -88,30 +95,65 @@ class RequestBody:
                 return
         self._first = bytes(taken)
 
-    async def stream(self) -> AsyncIterator[bytes]:
-        """The pieces as they arrive. Raises ClientError 499 when the client leaves before the end."""
-        self.asked = True
-        piece, more = self._first, True
-        self._first = b""
-        try:
-            while True:
-                if piece:
-                    yield piece
-                if not more:
-                    return
-                message = await self._message()
-                piece, more = message.get("body", b""), message.get("more_body", False)
-        finally:
-            self._on_read()
+    def stream(self) -> "Pieces":
+        """The pieces as they arrive. Nothing is asked for before the first of them is."""
+        return Pieces(self)
 
-    async def _message(self) -> dict[str, Any]:
+    def begin_stream(self) -> bytes:
+        """What has been taken of it already."""
+        self.asked = True
+        first, self._first = self._first, b""
+        return first
+
+    def read_to_the_end(self) -> None:
+        """Nothing more will be taken from the client."""
+        self._on_read()
+
+    async def next_message(self) -> dict[str, Any]:
         message = await self._receive()
         if message["type"] == "http.disconnect":
             raise client_left()
-        self._room -= len(message.get("body", b""))
+        self._count(message.get("body", b""))
+        return message
+
+    def _count(self, piece: bytes) -> None:
+        self._room -= len(piece)
         if self._room < 0:
             raise too_large()
-        return message
+
+
+class Pieces:
+    """A body, piece by piece. Raises ClientError 499 when the client leaves before the end."""
+
+    __slots__ = ("_begun", "_body", "_more")
+
+    def __init__(self, body: RequestBody) -> None:
+        self._body = body
+        self._begun = False
+        self._more = True
+
+    def __aiter__(self) -> "Pieces":
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._begun:
+            self._begun = True
+            first = self._body.begin_stream()
+            if first:
+                return first
+        while self._more:
+            message = await self._body.next_message()
+            self._more = message.get("more_body", False)
+            piece: bytes = message.get("body", b"")
+            if piece:
+                return piece
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Called when no more pieces will be asked for: of a body that was begun, nothing more is taken."""
+        self._more = False
+        if self._begun:
+            self._body.read_to_the_end()
 
 
 def too_large() -> ClientError:

@@ -1,17 +1,18 @@
 """The client's side of an exchange: its body, the answer to it, and whether it is still there.
 
-Under our edge (`scope["extensions"]["gateway.edge"]`) its leaving is a callback; under any other ASGI server a task
+Under our edge its leaving is a callback; under any other ASGI server a task
 waits for `http.disconnect` once the body has been read.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from gateway.body import RequestBody
 from gateway.errors import GatewayError
 from gateway.exchange import Exchange, client_left
 from gateway.rules.headers import Fields, forwardable_response
+from gateway.runner import running
 
 
 class Listener(Protocol):
@@ -31,8 +32,12 @@ class Listener(Protocol):
 
 
 class Edge(Protocol):
-    """What our own protocol class offers beyond ASGI. `lost`: the connection has gone already."""
+    """What our own protocol class offers beyond ASGI. `lost`: the connection has gone already. scheme: `http` or
+    `https`. address: of the client, empty where there is none.
+    """
 
+    scheme: str
+    address: str
     listener: Listener | None
     loop: asyncio.AbstractEventLoop
     lost: bool
@@ -41,6 +46,10 @@ class Edge(Protocol):
     @property
     def awaits_continue(self) -> bool:
         """Whether the client has sent nothing of its body: one that has said Expect need not wait for 100."""
+        ...
+
+    def arrived(self) -> bytes | None:
+        """The whole body of the request, where it is there and none of it was received; it counts as received then."""
         ...
 
     def interim(self, status: int, fields: Fields) -> None:
@@ -81,38 +90,44 @@ class ResponseCutError(Exception):
 class ClientSide:
     """One per exchange; owned by `Proxy`."""
 
-    __slots__ = ("_body", "_edge", "_exchange", "_receive", "_scope", "_send", "_watcher")
+    __slots__ = ("_body", "_edge", "_exchange", "_receive", "_send", "_watcher")
 
     def __init__(
         self,
         exchange: Exchange,
-        scope: MutableMapping[str, Any],
         receive: Callable[[], Awaitable[dict[str, Any]]],
         send: Callable[[dict[str, Any]], Awaitable[None]],
+        edge: Edge | None,
     ) -> None:
         self._exchange = exchange
-        self._scope = scope
         self._receive = receive
         self._send = send
         self._body: RequestBody | None = None
         self._watcher: asyncio.Task[None] | None = None
-        self._edge: Edge | None = (scope.get("extensions") or {}).get("gateway.edge")
-        exchange.task = asyncio.current_task(self._edge.loop if self._edge is not None else None)
-        if self._edge is not None:
-            self._edge.listener = exchange
+        self._edge = edge
 
-    async def body(self, *, limit: int) -> RequestBody:
-        """The request's body, with what has arrived of it. Raises ClientError: 499 when the client has left, 413 where
-        it is declared to be larger than the limit, 400 or 501 for a framing that cannot be served.
+    def listen(self) -> None:
+        """From here on its leaving ends what is done for it. Called first, by what is done for it."""
+        self._exchange.task = running() or asyncio.current_task(self._edge.loop if self._edge is not None else None)
+        if self._edge is not None:
+            self._edge.listener = self._exchange
+
+    def body(self, *, limit: int) -> RequestBody:
+        """The request's body; `begin` must follow where it is not complete. Raises ClientError: 499 when the client has
+        left, 413 where it is declared to be larger than the limit, 400 or 501 for a framing that cannot be served.
         """
         if self._edge is not None and self._edge.lost:
             raise client_left()
-        version = self._scope.get("http_version", "1.1")
-        self._body = RequestBody(self._exchange.named, version, self._receive, self._watch, limit=limit)
-        if self._body.expecting and self._edge is not None:
-            self._body.expecting = self._edge.awaits_continue
-        await self._body.begin()
-        return self._body
+        exchange, edge = self._exchange, self._edge
+        body = self._body = RequestBody(exchange.named, exchange.http_version, self._receive, self._watch, limit=limit)
+        if body.complete:
+            self._watch()
+        elif edge is not None:
+            if body.expecting:
+                body.expecting = edge.awaits_continue
+            if not body.expecting and (whole := edge.arrived()) is not None:
+                body.take(whole)
+        return body
 
     def _watch(self) -> None:
         """From here on nothing more is read from the client but its leaving."""
@@ -125,22 +140,34 @@ class ClientSide:
             pass
         self._exchange.leave()
 
-    async def start(self, status: int, fields: Fields) -> None:
-        """Sends the head of the answer, or holds it for the first piece; `flush` follows where that is waited for."""
-        self._exchange.response_started = True
-        unasked = b"expect" in self._exchange.named and (self._body is None or self._body.untouched)
-        if unasked and self._scope.get("http_version", "1.1").startswith("1"):
-            # Nobody has said 100: the client may or may not send its body now, and the next request's place is unknown.
-            fields = [*fields, (b"connection", b"close")]
+    def start(self, status: int, fields: Fields) -> Awaitable[None] | None:
+        """Sends the head of the answer, or holds it for the first piece; `flush` follows where that is waited for.
+
+        Like `send_piece`, it is done where it returns None; otherwise what it returns must be awaited.
+        """
+        exchange = self._exchange
+        exchange.response_started = True
+        if b"expect" in exchange.named and (self._body is None or self._body.untouched):
+            return self._start_unasked(status, fields)
         edge = self._edge
-        if edge is None:
+        if edge is None or edge.write_paused:
+            return self._start(status, fields)
+        edge.begin(status, fields)
+        return None
+
+    async def _start_unasked(self, status: int, fields: Fields) -> None:
+        """Nobody has said 100: the client may or may not send its body now, and the next request's place is unknown."""
+        if self._exchange.http_version.startswith("1"):
+            fields = [*fields, (b"connection", b"close")]
+        await self._start(status, fields)
+        self._watch()
+
+    async def _start(self, status: int, fields: Fields) -> None:
+        if self._edge is None:
             await self._send({"type": "http.response.start", "status": status, "headers": fields})
         else:
-            if edge.write_paused:
-                await edge.writable()
-            edge.begin(status, fields)
-        if unasked:
-            self._watch()
+            await self._edge.writable()
+            self._edge.begin(status, fields)
 
     def flush(self) -> None:
         """Whatever was held of the answer is on its way."""
@@ -164,17 +191,29 @@ class ClientSide:
             exchange.hinted_by = exchange.attempts
             self._edge.interim(status, forwardable_response(fields))
 
-    async def send_piece(self, piece: bytes, *, more: bool) -> None:
-        """Sends a piece of the body; waits while the client is slower than the upstream."""
+    def send_piece(self, piece: bytes, *, more: bool) -> Awaitable[None] | None:
+        """Sends a piece of the body; what it returns is a wait for a client that is slower than the upstream."""
         edge = self._edge
-        if edge is None:
-            await self._send({"type": "http.response.body", "body": piece, "more_body": more})
-        else:
-            if edge.write_paused:
-                await edge.writable()
-            edge.go_on(piece, more=more)
+        if edge is None or edge.write_paused:
+            return self._send_piece(piece, more=more)
+        edge.go_on(piece, more=more)
         if not more:
             self._exchange.response_complete = True
+        return None
+
+    async def _send_piece(self, piece: bytes, *, more: bool) -> None:
+        if self._edge is None:
+            await self._send({"type": "http.response.body", "body": piece, "more_body": more})
+        else:
+            await self._edge.writable()
+            self._edge.go_on(piece, more=more)
+        if not more:
+            self._exchange.response_complete = True
+
+    async def answer(self, status: int, fields: Fields, document: bytes) -> None:
+        """A whole answer of the gateway's own."""
+        await (self.start(status, fields) or _nothing())
+        await (self.send_piece(document, more=False) or _nothing())
 
     def abort(self) -> None:
         """Cuts the connection, so that the client cannot take what it has for the whole."""
@@ -192,3 +231,7 @@ class ClientSide:
             self._watcher.cancel()
         self._exchange.task = None
         self._body = None  # it knows us: without this a request is freed by the garbage collector alone
+
+
+async def _nothing() -> None:
+    """To be awaited where there is nothing to wait for."""

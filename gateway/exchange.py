@@ -1,9 +1,7 @@
 """What the phases of one request share. One per request; nothing is hung on the ASGI scope."""
 
-import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol
 
 from gateway.errors import ClientError, GatewayError
 from gateway.model import NO_FEATURE, Cohort, Decision, Reason, Side
@@ -21,7 +19,13 @@ def client_left() -> ClientError:
     return ClientError(499, "Client closed request", "the client closed its connection before the answer was complete")
 
 
-@dataclass(slots=True, eq=False)
+class Cancellable(Protocol):
+    """What runs a request: a task, or a `Runner`."""
+
+    def cancel(self) -> object: ...
+    def uncancel(self) -> object: ...
+
+
 class Exchange:
     """Attributes are grouped by when they become known; everything inbound stays as it came.
 
@@ -31,58 +35,86 @@ class Exchange:
     hinted_by: the attempt whose 1xx the client gets, once there was one.
     """
 
-    # inbound
-    plan: Plan
-    clients: Mapping[str, UpstreamClient]
-    guards: Mapping[str, UpstreamGuard]
-    started: float
-    method: bytes
-    raw_path: bytes
-    query: bytes
-    fields: Fields
-    named: Mapping[bytes, bytes]
-    host: bytes
-    scheme: str
-    peer: str
-    trusted: bool
-    client_ip: str
-    request_id: bytes
-    http_version: str = "1.1"
+    __slots__ = (
+        "admitted", "attempt_open", "attempt_started", "attempts", "client_ip", "clients", "cut", "decision",
+        "decisions", "error", "fell_back", "fields", "first_byte_seconds", "gone", "guard", "guards", "hinted_by",
+        "host", "http_version", "is_preflight", "key", "method", "named", "peer", "plan", "query", "raw_path",
+        "refusal", "request_id", "response_complete", "response_started", "scheme", "started", "status", "streaming",
+        "target", "task", "ticket", "trusted",
+    )  # fmt: skip
 
-    # match and decide
-    target: Target | None = None
-    is_preflight: bool = False
-    key: Key | None = None
-    decision: Decision | None = None
-    decisions: int = 0
+    def __init__(
+        self,
+        *,
+        plan: Plan,
+        clients: Mapping[str, UpstreamClient],
+        guards: Mapping[str, UpstreamGuard],
+        started: float,
+        method: bytes,
+        raw_path: bytes,
+        query: bytes,
+        fields: Fields,
+        named: Mapping[bytes, bytes],
+        host: bytes,
+        scheme: str,
+        peer: str,
+        trusted: bool,
+        client_ip: str,
+        request_id: bytes,
+        http_version: str = "1.1",
+    ) -> None:
+        # inbound
+        self.plan = plan
+        self.clients = clients
+        self.guards = guards
+        self.started = started
+        self.method = method
+        self.raw_path = raw_path
+        self.query = query
+        self.fields = fields
+        self.named = named
+        self.host = host
+        self.scheme = scheme
+        self.peer = peer
+        self.trusted = trusted
+        self.client_ip = client_ip
+        self.request_id = request_id
+        self.http_version = http_version
 
-    # admit: the (feature, side) whose requests in flight this one is counted among
-    admitted: tuple[str, Side] | None = None
+        # match and decide
+        self.target: Target | None = None
+        self.is_preflight = False
+        self.key: Key | None = None
+        self.decision: Decision | None = None
+        self.decisions = 0
 
-    # legacy answers what new could not, and this one counts among those that it does so for
-    fell_back: bool = False
+        # admit: the (feature, side) whose requests in flight this one is counted among
+        self.admitted: tuple[str, Side] | None = None
 
-    # the guard that has let this attempt through, and its ticket until it has been judged
-    guard: UpstreamGuard | None = None
-    ticket: int | None = None
+        # legacy answers what new could not, and this one counts among those that it does so for
+        self.fell_back = False
 
-    # send and relay
-    attempts: int = 0
-    attempt_started: float = 0.0
-    first_byte_seconds: float | None = None
-    attempt_open: bool = False
-    hinted_by: int = 0
-    status: int = 0
-    streaming: bool = False
-    response_started: bool = False
-    response_complete: bool = False
+        # the guard that has let this attempt through, and its ticket until it has been judged
+        self.guard: UpstreamGuard | None = None
+        self.ticket: int | None = None
 
-    # how it ended
-    error: GatewayError | None = None
-    gone: bool = False
-    cut: bool = False
-    refusal: GatewayError | None = None
-    task: "asyncio.Task[Any] | None" = field(default=None, repr=False)
+        # send and relay
+        self.attempts = 0
+        self.attempt_started = 0.0
+        self.first_byte_seconds: float | None = None
+        self.attempt_open = False
+        self.hinted_by = 0
+        self.status = 0
+        self.streaming = False
+        self.response_started = False
+        self.response_complete = False
+
+        # how it ended
+        self.error: GatewayError | None = None
+        self.gone = False
+        self.cut = False
+        self.refusal: GatewayError | None = None
+        self.task: Cancellable | None = None
 
     @property
     def feature(self) -> str:

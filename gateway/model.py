@@ -79,9 +79,9 @@ class Outcome(StrEnum):
     CLIENT_GONE = "client_gone"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False)
 class Decision:
-    """A side and the reason for it.
+    """A side and the reason for it. Never changed: another decision is another value.
 
     feature: the feature's name, or `NO_FEATURE` for a fixed upstream.
     upstream: the name of the upstream that is to answer.
@@ -93,8 +93,25 @@ class Decision:
     side: Side
     reason: Reason
     upstream: str
-    bucket: int | None = None
-    issue_cookie: bool = False
+    bucket: int | None
+    issue_cookie: bool
+
+    def __init__(
+        self,
+        feature: str,
+        side: Side,
+        reason: Reason,
+        upstream: str,
+        *,
+        bucket: int | None = None,
+        issue_cookie: bool = False,
+    ) -> None:
+        self.feature = feature
+        self.side = side
+        self.reason = reason
+        self.upstream = upstream
+        self.bucket = bucket
+        self.issue_cookie = issue_cookie
 
     @property
     def cohort(self) -> Cohort:

@@ -13,9 +13,9 @@ from gateway.upstream.api import OutboundRequest
 
 
 def outbound_request(
-    exchange: Exchange, upstream: UpstreamPlan, body: RequestBody, *, fresh: int, admit: Callable[[], None]
+    exchange: Exchange, upstream: UpstreamPlan, body: RequestBody, *, fresh: bytes, admit: Callable[[], None] | None
 ) -> OutboundRequest:
-    """For `Proxy`, once for each attempt. fresh: 192 random bits."""
+    """For `Proxy`, once for each attempt. fresh: 24 random bytes."""
     return OutboundRequest(
         method=exchange.method,
         target=_path(exchange) + exchange.query,
@@ -36,7 +36,7 @@ def _path(exchange: Exchange) -> bytes:
     return rewrite.forward(exchange.raw_path, decode_slash=separator)
 
 
-def _fields(exchange: Exchange, upstream: UpstreamPlan, fresh: int) -> headers.Fields:
+def _fields(exchange: Exchange, upstream: UpstreamPlan, fresh: bytes) -> headers.Fields:
     host = exchange.host if upstream.keeps_host and exchange.host else upstream.authority
     fields = [(b"host", host)]
     passing = without_override(exchange.fields) if b"cookie" in exchange.named else exchange.fields

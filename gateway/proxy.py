@@ -8,13 +8,14 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 from gateway.attempts import Attempts
 from gateway.body import RequestBody
-from gateway.client import ClientSide
+from gateway.client import ClientSide, Edge
 from gateway.errors import GatewayError, InternalError, NoUpstreamError, UpstreamError
 from gateway.exchange import Exchange, client_left
 from gateway.model import Decision, Reason, Side
@@ -30,6 +31,7 @@ from gateway.rules.max_forwards import LIMITED
 from gateway.rules.override import find_override
 from gateway.rules.plan import FeaturePlan, Plan
 from gateway.rules.policy import FeaturePolicy
+from gateway.rules.request_head import RequestHead
 from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamClient, UpstreamGuard, UpstreamResponse
 from gateway.websocket import WebSockets
 
@@ -54,12 +56,13 @@ class DataPlane(Protocol):
     def guards(self) -> Mapping[str, UpstreamGuard]: ...
 
 
-class Proxy(Reception):
-    """The data plane's ASGI app. The phases with plain names are `WebSockets`' too."""
+class Proxy:
+    """The data plane's ASGI app. The phases with plain names are `WebSockets`' too. `reception` is the edge's front."""
 
     def __init__(self, held: DataPlane, recorder: Recorder, *, override_key: bytes | None = None) -> None:
-        super().__init__(held, recorder)
         self.held = held
+        self.recorder = recorder
+        self.reception = Reception(held, recorder)
         self.override_key = override_key
         self.attempts = Attempts(recorder)
         self.streams: set[Exchange] = set()
@@ -71,21 +74,41 @@ class Proxy(Reception):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._handle(scope, receive, send)
+            edge = (scope.get("extensions") or {}).get("gateway.edge")
+            exchange = self.receive(scope)
+            await self._handle(exchange, ClientSide(exchange, receive, send, edge))
         elif scope["type"] == "websocket":
             await self.websockets.handle(scope, receive, send)
         else:
             await _lifespan(receive, send)
 
-    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = self.receive(scope)
-        client = ClientSide(exchange, scope, receive, send)
+    def take(self, head: RequestHead, edge: Edge, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        """The same for our own edge, which need not describe the request to us in a scope of ASGI's."""
+        path, mark, query = head.target.partition(b"?")
+        exchange = self._exchange(
+            method=head.method,
+            raw_path=path,
+            query=mark + query,
+            fields=head.fields,
+            scheme=edge.scheme,
+            peer=edge.address,
+            http_version="1.1" if head.minor else "1.0",
+        )
+        return self._handle(exchange, ClientSide(exchange, receive, send, edge))
+
+    async def _handle(self, exchange: Exchange, client: ClientSide) -> None:
+        client.listen()
+        self._running += 1
+        fault: BaseException | None = None
         try:
-            self._running += 1
-            await self.serve(exchange, client)
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the one place where failures are answered
-            await self._fail(exchange, client, error)
+            try:
+                await self.serve(exchange, client)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the one place that answers failures
+                fault = error
+            if fault is not None:
+                await self._fail(exchange, client, fault)
         finally:
+            fault = None  # its traceback knows this frame
             self._running -= 1
             client.close()
             self.settle(exchange)
@@ -98,43 +121,70 @@ class Proxy(Reception):
             await self._answer(exchange, client, *answer)
             return
         self.decide(exchange)
-        body = await self._admit(exchange, client)
+        body = self._body(exchange, client)
+        if not body.complete:
+            await self._admit(exchange, body)
         response = None
         while response is None:
             request = self.prepare(exchange, body)
             request.on_interim = client.interim
             response = await self._send(exchange, body, request)
+        fault: BaseException | None = None
         try:
             await self._relay(exchange, client, response)
-        finally:
-            await response.aclose()
+        except BaseException as error:  # noqa: BLE001 - raised when the response is closed
+            fault = error
+        await response.aclose()
+        if fault is not None:
+            raise fault
 
     # -- match
 
     def receive(self, scope: Scope) -> Exchange:
-        plan = self.held.plan
-        fields: headers.Fields = scope["headers"]
-        named = headers.by_name(fields)
-        peer = scope["client"][0] if scope.get("client") else ""
-        trusted = headers.is_trusted(peer, plan.trusted)
+        """From an ASGI scope."""
         raw_path, mark, _ = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")
-        return Exchange(
-            plan=plan,
-            clients=self.held.clients,
-            guards=self.held.guards,
-            started=time.perf_counter(),
+        return self._exchange(
             method=scope["method"].encode("ascii"),
             raw_path=raw_path,
             query=b"?" + scope["query_string"] if scope["query_string"] or mark else b"",
+            fields=scope["headers"],
+            scheme=scope.get("scheme", "http"),
+            peer=scope["client"][0] if scope.get("client") else "",
+            http_version=scope.get("http_version", "1.1"),
+        )
+
+    def _exchange(
+        self,
+        *,
+        method: bytes,
+        raw_path: bytes,
+        query: bytes,
+        fields: headers.Fields,
+        scheme: str,
+        peer: str,
+        http_version: str,
+    ) -> Exchange:
+        held = self.held
+        plan = held.plan
+        named = headers.by_name(fields)
+        trusted = headers.is_trusted(peer, plan.trusted)
+        return Exchange(
+            plan=plan,
+            clients=held.clients,
+            guards=held.guards,
+            started=time.perf_counter(),
+            method=method,
+            raw_path=raw_path,
+            query=query,
             fields=fields,
             named=named,
             host=named.get(b"host", b""),
-            scheme=scope.get("scheme", "http"),
+            scheme=scheme,
             peer=peer,
             trusted=trusted,
             client_ip=headers.client_address(peer, fields, plan.trusted) if trusted else peer,
-            request_id=trace.request_id(named.get(b"x-request-id"), self._random.getrandbits(128)),
-            http_version=scope.get("http_version", "1.1"),
+            request_id=trace.request_id(named.get(b"x-request-id"), self._random.randbytes(16)),
+            http_version=http_version,
         )
 
     def _check_load(self, exchange: Exchange) -> None:
@@ -152,8 +202,7 @@ class Proxy(Reception):
     async def _answer(self, exchange: Exchange, client: ClientSide, status: int, fields: headers.Fields) -> None:
         """What no upstream needs to be asked."""
         exchange.status = status
-        await client.start(status, fields)
-        await client.send_piece(b"", more=False)
+        await client.answer(status, fields, b"")
 
     # -- decide
 
@@ -199,13 +248,15 @@ class Proxy(Reception):
 
     # -- admit
 
-    async def _admit(self, exchange: Exchange, client: ClientSide) -> RequestBody:
-        """The body, streamed; whole where legacy may have to be sent it after new, unless its client waits for 100."""
+    def _body(self, exchange: Exchange, client: ClientSide) -> RequestBody:
         assert exchange.target is not None  # noqa: S101 - match has set it
-        body = await client.body(limit=exchange.target.max_body_bytes)
+        return client.body(limit=exchange.target.max_body_bytes)
+
+    async def _admit(self, exchange: Exchange, body: RequestBody) -> None:
+        """A body is streamed; whole where legacy may have to be sent it after new, unless its client waits for 100."""
+        await body.begin()
         if not body.replayable and exchange.fallback is not None:
             await body.collect(MAX_BODY_BYTES)
-        return body
 
     # -- prepare
 
@@ -215,8 +266,8 @@ class Proxy(Reception):
             exchange,
             exchange.plan.upstreams[exchange.decision.upstream],
             body,
-            fresh=self._random.getrandbits(192),
-            admit=lambda: self._still_decided(exchange),
+            fresh=self._random.randbytes(24),
+            admit=partial(self._still_decided, exchange) if exchange.side is Side.NEW else None,
         )
 
     # -- send
@@ -282,17 +333,23 @@ class Proxy(Reception):
         if exchange.is_stream or is_event_stream(fields):
             self._note_stream(exchange)
         try:
-            await client.start(response.status, fields)
+            slow = client.start(response.status, fields)
+            if slow is not None:
+                await slow
             piece = b"" if is_reset_with_body(response) else response.read_nowait()
             if piece is None:
                 client.flush()
                 piece = await response.read()
             while piece:
                 following = response.read_nowait()
-                await client.send_piece(piece, more=following != b"")
+                slow = client.send_piece(piece, more=following != b"")
+                if slow is not None:
+                    await slow
                 piece = following if following is not None else await response.read()
             if not exchange.response_complete:
-                await client.send_piece(b"", more=False)
+                slow = client.send_piece(b"", more=False)
+                if slow is not None:
+                    await slow
         except UpstreamError as error:
             self.attempts.failed(exchange, error)
             raise
@@ -329,8 +386,7 @@ class Proxy(Reception):
             exchange.status = error.status
             fields, document = problem_reply(exchange, error)
             try:
-                await client.start(error.status, fields)
-                await client.send_piece(document, more=False)
+                await client.answer(error.status, fields, document)
             except asyncio.CancelledError as cancelled:
                 exchange.error = self.error_of(exchange, cancelled)
                 if not exchange.gone:

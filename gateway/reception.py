@@ -1,4 +1,4 @@
-"""What the edge asks before there is a request, and what it tells of those that never became one. Base of `Proxy`."""
+"""What the edge asks before there is a request, and what it tells of those that never became one."""
 
 from typing import Protocol
 
@@ -19,11 +19,11 @@ class HasPlan(Protocol):
 
 
 class Reception:
-    """The edge's `Front`: always by the plan in force."""
+    """The edge's `Front`: always by the plan in force. One per `Proxy`."""
 
     def __init__(self, held: HasPlan, recorder: Recorder) -> None:
         self._held = held
-        self.recorder = recorder
+        self._recorder = recorder
 
     @property
     def limits(self) -> Limits:
@@ -50,14 +50,14 @@ class Reception:
 
     def shaken(self, version: str) -> None:
         """A TLS handshake is complete."""
-        self.recorder.metrics.handshake(version)
+        self._recorder.metrics.handshake(version)
 
     def connection_refused(self, why: Refusal, problem: str, *, address: str) -> None:
         """A connection has ended before its first request."""
-        self.recorder.connection_refused(why, problem, address=address)
+        self._recorder.connection_refused(why, problem, address=address)
 
     def refused(self, error: GatewayError, *, request_id: bytes, method: bytes, path: bytes, seconds: float) -> None:
         """What the edge answered by itself."""
-        self.recorder.refused(
+        self._recorder.refused(
             error, request_id=request_id, method=method, path=path, seconds=seconds, policy=self._held.plan.log
         )

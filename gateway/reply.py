@@ -10,6 +10,8 @@ from gateway.rules.rewrite import location_back
 from gateway.rules.target import ALLOW
 from gateway.upstream.api import UpstreamResponse
 
+_LOCATIONS = frozenset((b"location", b"content-location"))
+
 
 def reply_fields(exchange: Exchange, response: UpstreamResponse) -> headers.Fields:
     """The head of the upstream's reply as the client gets it."""
@@ -18,12 +20,15 @@ def reply_fields(exchange: Exchange, response: UpstreamResponse) -> headers.Fiel
         fields.append((b"content-length", b"0"))
     elif response.content_length is not None and response.status not in headers.UNFRAMED:
         fields.append((b"content-length", b"%d" % response.content_length))
-    named = headers.by_name(fields)
-    if exchange.rewrite is not None or b"location" in named or b"content-location" in named:
+    dated = located = False
+    for name, _ in fields:
+        dated = dated or name == b"date"
+        located = located or name in _LOCATIONS
+    if located or exchange.rewrite is not None:
         fields = _rewritten_back(exchange, fields)
     if exchange.decision is not None and exchange.decision.issue_cookie:
         fields += _issued_cookie(exchange, response.status, fields)
-    if b"date" not in named:
+    if not dated:
         fields.append((b"date", http_date(time.time())))
     if exchange.cors is not None:
         fields = cors.applied(exchange.cors, fields, cors.origin_of(exchange.fields))

@@ -27,13 +27,16 @@ _HEAD, _BODY, _AHEAD, _CLOSING = Phase
 
 
 class Connection(Wire):
-    """Base of `EdgeProtocol`. `listener` is set by the exchange that is being served, if any."""
+    """Base of `EdgeProtocol`. `listener` is set by the exchange that is being served, if any. address: of the client,
+    empty where there is none. scheme: `http` or `https`.
+    """
 
     def __init__(self, server_state: EdgeState) -> None:
         super().__init__(server_state.front, server_state.loop)
         self._state = server_state
         self.listener: Listener | None = None
-        self._address = ""
+        self.address = ""
+        self.scheme = "http"
         self._half_closed = False
         self._closes_soon = False
         self._websocket: WebSocketEdge | None = None
@@ -63,7 +66,7 @@ class Connection(Wire):
         """The client has gone: whoever serves it stops."""
         self.lost = True
         self._state.connections.discard(self)
-        self._state.remove(self, self._address)
+        self._state.remove(self, self.address)
         self.resume_writing()
         if self.cycle is not None:
             self.cycle.disconnected = not self.cycle.response_complete

@@ -12,13 +12,14 @@ Rules:
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
 from typing import Any, Protocol
 
 from gateway.edge.reply_head import Framing, ReplyHead, interim
 from gateway.errors import GatewayError
 from gateway.rules.headers import Fields
 from gateway.rules.request_head import RequestHead
+from gateway.runner import Runner
 
 READ_AHEAD_BYTES = 65_536
 JOINED_BYTES = 16_384
@@ -28,6 +29,12 @@ Scope = MutableMapping[str, Any]
 App = Callable[
     [Scope, Callable[[], Awaitable[dict[str, Any]]], Callable[[dict[str, Any]], Awaitable[None]]], Awaitable[None]
 ]
+
+Take = Callable[
+    [RequestHead, Any, Callable[[], Awaitable[dict[str, Any]]], Callable[[dict[str, Any]], Awaitable[None]]],
+    Coroutine[Any, Any, None],
+]
+"""What an app may have besides: the same for a request as this edge has read it."""
 
 _DISCONNECT = {"type": "http.disconnect"}
 
@@ -46,7 +53,7 @@ class Line(Protocol):
     def hold_body(self) -> None: ...
     async def writable(self) -> None: ...
     def answered(self, *, keep_alive: bool) -> None: ...
-    def app_failed(self, cycle: "Cycle", error: BaseException | None) -> None: ...
+    def app_ended(self, cycle: "Cycle", runner: Runner, error: BaseException | None) -> None: ...
 
 
 class Cycle:
@@ -55,13 +62,12 @@ class Cycle:
     __slots__ = (
         "_begun", "_body", "_connection", "_ended", "_framing", "_head", "_keep_alive", "_remaining", "_waiter",
         "disconnected", "expects_continue", "fault", "keep_alive", "more_body", "response_complete",
-        "response_started", "scope",
+        "response_started",
     )  # fmt: skip
 
-    def __init__(self, connection: Line, head: RequestHead, scope: Scope) -> None:
+    def __init__(self, connection: Line, head: RequestHead) -> None:
         self._connection = connection
         self._head = head
-        self.scope = scope
         # the request
         self._body = bytearray()
         self._ended = False
@@ -79,18 +85,9 @@ class Cycle:
         self.response_started = False
         self.response_complete = False
 
-    async def run(self, app: App) -> None:
-        """The task of a request."""
-        try:
-            await app(self.scope, self.receive, self.send)
-        except asyncio.CancelledError:
-            self._connection.app_failed(self, None)
-            raise
-        except BaseException as error:  # noqa: BLE001 - reported by the connection, which closes
-            self._connection.app_failed(self, error)
-        else:
-            if not self.response_complete and not self.disconnected:
-                self._connection.app_failed(self, None)
+    def ended(self, runner: Runner, error: BaseException | None) -> None:
+        """The app has returned, or raised."""
+        self._connection.app_ended(self, runner, error)
 
     # -- the request
 
@@ -111,6 +108,15 @@ class Cycle:
         """Something has changed for whoever waits in `receive`."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def arrived(self) -> bytes | None:
+        """The whole body, where it is there and nothing of it was received before."""
+        if self.more_body or self._ended or self.fault is not None:
+            return None
+        self._ended = True
+        body = bytes(self._body)
+        self._body.clear()
+        return body
 
     async def receive(self) -> dict[str, Any]:
         if not self._ended and not self._body and self.more_body:

@@ -23,7 +23,7 @@ import structlog
 import uvicorn
 
 from gateway.edge.connection import LINGER_SECONDS, Connection, Phase
-from gateway.edge.cycle import READ_AHEAD_BYTES, App, Cycle
+from gateway.edge.cycle import READ_AHEAD_BYTES, App, Cycle, Take
 from gateway.edge.reply_head import refusal
 from gateway.edge.scope import Ends, client_address, connection_scope, request_scope
 from gateway.edge.state import EdgeState, Room
@@ -35,6 +35,7 @@ from gateway.rules.problem import CONTENT_TYPE, problem_document
 from gateway.rules.request_head import RequestHead, check_beginning, parse_head
 from gateway.rules.target import ALLOW
 from gateway.rules.upgrade import is_handshake
+from gateway.runner import Runner, in_a_task
 from gateway.websocket_edge import Upgraded, take_over
 
 LINGER_BYTES = 67_108_864
@@ -60,6 +61,7 @@ class EdgeProtocol(Connection):
         super().__init__(server_state)
         # of the process
         self._app: App = config.loaded_app
+        self._take: Take | None = getattr(self._app, "take", None)
         # of the connection
         self._ends = ends
         self._scope: dict[str, object] = {}
@@ -67,6 +69,7 @@ class EdgeProtocol(Connection):
         # of the request
         self._checked = 0
         self._empty_lines = 0
+        self._in_turn = False
         self._began = 0.0
         self._framing: BodyFraming | None = None
 
@@ -74,11 +77,12 @@ class EdgeProtocol(Connection):
         """Counts the connection; one too many is told so and closed, and many too many are cut."""
         self.transport = transport
         self._scope = connection_scope(transport, self, self._ends)
-        self._address = client_address(self._scope)
+        self.address = client_address(self._scope)
+        self.scheme = str(self._scope["scheme"])
         self._state.connections.add(self)  # type: ignore[arg-type]
         self._began = self.loop.time()
         self.deadline = self._began + self._front.limits.head_timeout_seconds
-        room = self._state.add(self, self._address)
+        room = self._state.add(self, self.address)
         if room is Room.NO:
             self._refuse(NoUpstreamError("there are too many connections"))
         elif room is Room.NOT_EVEN:
@@ -131,7 +135,7 @@ class EdgeProtocol(Connection):
         if head.wants_websocket and head.minor and is_handshake(head.method, head.fields):
             self._become_websocket(head, rest)
             return
-        cycle = self.cycle = Cycle(self, head, request_scope(self._scope, head))
+        cycle = self.cycle = Cycle(self, head)
         if head.wants_websocket:  # the app refuses it; what follows is none
             cycle.keep_alive = False
         self.deadline = inf
@@ -148,9 +152,21 @@ class EdgeProtocol(Connection):
             self.phase = _AHEAD
             if rest:
                 self.data_received(rest)
-        task = self.loop.create_task(cycle.run(self._app))
-        self._state.tasks.add(task)
-        task.add_done_callback(self._state.tasks.discard)
+        if self._take is not None:
+            self._run(Runner(self._take(head, self, cycle.receive, cycle.send), self.loop, cycle.ended))
+        else:
+            app = self._app(request_scope(self._scope, head), cycle.receive, cycle.send)
+            self._run(Runner(in_a_task(app), self.loop, cycle.ended))
+
+    def _run(self, runner: Runner) -> None:
+        """At once, unless this request was read because another was answered: a thousand sent ahead must not be served
+        one inside the other.
+        """
+        self._state.running.add(runner)
+        if self._in_turn:
+            self.loop.call_soon(runner.start)
+        else:
+            runner.start()
 
     def _become_websocket(self, head: RequestHead, rest: bytes) -> None:
         """The connection is handed over; ours are only its count, and what the server tells it."""
@@ -286,6 +302,10 @@ class EdgeProtocol(Connection):
         self.hold_reading()
         self.deadline = inf
 
+    def arrived(self) -> bytes | None:
+        """For the exchange: the whole body, where it is there."""
+        return self.cycle.arrived() if self.cycle is not None else None
+
     def interim(self, status: int, fields: Fields) -> None:
         """For the exchange: what the upstream said before its answer."""
         if self.cycle is not None:
@@ -321,8 +341,16 @@ class EdgeProtocol(Connection):
             self.resume_reading()
             self.deadline = self.loop.time() + LINGER_SECONDS
 
-    def app_failed(self, cycle: Cycle, error: BaseException | None) -> None:
-        """The app has raised, or returned without a whole answer."""
+    def app_ended(self, cycle: Cycle, runner: Runner, error: BaseException | None) -> None:
+        """The app has returned, or raised."""
+        self._state.running.discard(runner)
+        if isinstance(error, asyncio.CancelledError):
+            self._app_failed(cycle, None)
+        elif error is not None or not (cycle.response_complete or cycle.disconnected):
+            self._app_failed(cycle, error)
+
+    def _app_failed(self, cycle: Cycle, error: BaseException | None) -> None:
+        """It has raised, or returned without a whole answer."""
         if error is not None:
             log.error("the app failed", exc_info=error)
         if self.lost or cycle.response_complete:
@@ -340,7 +368,9 @@ class EdgeProtocol(Connection):
         self.deadline = self.loop.time() + self._front.limits.keep_alive_seconds
         buffered, self._buffer = self._buffer, b""
         if buffered:
+            self._in_turn = True
             self._take_head(buffered)
+            self._in_turn = False
         if self.phase is _HEAD and (self._half_closed or (self._closes_soon and not self._buffer)):
             self._end()
 

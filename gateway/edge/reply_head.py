@@ -72,7 +72,7 @@ class ReplyHead:
         self.length = length or 0
         self._frame(lines, status, length, method=method, minor=minor, keep_alive=keep_alive)
         text = b"\r\n".join(lines)
-        if text.count(b"\n") != len(lines) - 1 or not are_lines(text):
+        if not are_lines(text, len(lines) - 1):
             raise ValueError("a field of the answer holds a byte that must not be there")
         self.data = text + b"\r\n\r\n"
 
@@ -104,7 +104,7 @@ def interim(status: int, fields: Iterable[tuple[bytes, bytes]]) -> bytes:
             raise ValueError("a field of the interim reply has no valid name")
         lines.append(name + b": " + value)
     text = b"\r\n".join(lines)
-    if text.count(b"\n") != len(lines) - 1 or not are_lines(text):
+    if not are_lines(text, len(lines) - 1):
         raise ValueError("a field of the interim reply holds a byte that must not be there")
     return text + b"\r\n\r\n"
 

@@ -100,7 +100,7 @@ class EdgeServer(uvicorn.Server):
 
     def cut(self) -> int:
         """Ends what is left at once. Returns how many requests that were."""
-        left = len(self.server_state.tasks)
+        left = len(self.server_state.running) + len(self.server_state.tasks)
         for connection in list(self.server_state.swept):
             connection.cut()
         return left
@@ -108,14 +108,17 @@ class EdgeServer(uvicorn.Server):
     async def finish(self) -> None:
         """Before the process ends: answers of the last moment are written, and what lingers is closed."""
         deadline = asyncio.get_running_loop().time() + LAST_ANSWERS_SECONDS
-        while self.server_state.tasks and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - as above
+        while self._has_work() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - as above
             await asyncio.sleep(DRAIN_POLL_SECONDS / 5)
         for connection in list(self.server_state.swept):
             connection.transport.close()
         await asyncio.sleep(DRAIN_POLL_SECONDS / 5)
 
     def _unfinished(self) -> bool:
-        return bool(self.server_state.connections or self.server_state.tasks)
+        return bool(self.server_state.connections) or self._has_work()
+
+    def _has_work(self) -> bool:
+        return bool(self.server_state.running or self.server_state.tasks)
 
 
 def edge_config(app: Any) -> uvicorn.Config:

@@ -13,6 +13,7 @@ from gateway.config.schema import Limits
 from gateway.errors import GatewayError
 from gateway.model import Refusal
 from gateway.rules.request_head import HeadLimits
+from gateway.runner import Runner
 
 SWEEP_SECONDS = 0.1
 """How late a deadline of a client's connection may be kept. One timer for all of them, none for each."""
@@ -83,8 +84,8 @@ class Room(Enum):
 
 
 class EdgeState(ServerState):
-    """`draining`: answers close their connections. swept: all connections, for the sweep. by_client: how many each
-    address holds.
+    """`draining`: answers close their connections. running: requests; `tasks` are WebSockets. swept: all connections,
+    for the sweep. by_client: how many each address holds.
     """
 
     def __init__(self, front: Front, loop: asyncio.AbstractEventLoop) -> None:
@@ -92,6 +93,7 @@ class EdgeState(ServerState):
         self.front = front
         self.loop = loop
         self.draining = False
+        self.running: set[Runner] = set()
         self.board: ConnectionBoard | None = None
         self.swept: set[SweptConnection] = set()
         self.by_client: Counter[str] = Counter()

@@ -94,44 +94,58 @@ _known_options = lru_cache(maxsize=1024)(_named_by)
 """Remembered where they are short: few clients and upstreams say anything but `keep-alive`."""
 
 
-@lru_cache(maxsize=4096)
-def _goes_on(name: bytes) -> bool:
-    """Whether a client's field may go on at all. A name is judged by what it becomes at servers that fold all that is
-    no letter or digit (CGI, WSGI, PHP): `X_Forwarded_For` and `x.forwarded.for` must not pass for ours there.
-    """
-    folded = name.translate(_FOLDED)
-    return folded not in HOP_BY_HOP and folded not in _SET_BY_US and not folded.startswith(OURS)
-
-
-@lru_cache(maxsize=4096)
-def _goes_on_from_a_stranger(name: bytes) -> bool:
-    """The same for a client that is no trusted proxy: what it says of addresses and hops is not passed on either."""
-    folded = name.translate(_FOLDED)
-    return _goes_on(name) and folded not in _NOT_FROM_STRANGERS and not folded.startswith(b"x-forwarded-")
-
-
-class _ComesBack(dict[bytes, bool]):
-    """Whether an upstream's field goes on, by its name; remembered, with a bound to the number and the length of names:
-    an upstream must not be able to fill what is remembered. One that is longer than any does not go on.
+class _Remembered(dict[bytes, bool]):
+    """Whether a field goes on, by its name; remembered, with a bound to the number and the length of names: nobody must
+    be able to fill what is remembered. One that is longer than any does not go on.
     """
 
     def __missing__(self, name: bytes) -> bool:
         if len(name) > MAX_NAME:
             return False
-        if len(self) >= _REMEMBERED:
+        if len(self) >= _MOST_REMEMBERED:
             self.clear()
-        goes = self[name] = name not in _RESPONSE_DROPPED and not name.translate(_FOLDED).startswith(OURS)
+        goes = self[name] = self.judge(name, name.translate(_FOLDED))
         return goes
 
+    def judge(self, name: bytes, folded: bytes) -> bool:
+        """folded: what the name becomes at servers that fold all that is no letter or digit."""
+        raise NotImplementedError  # abstract: each kind below has its own
 
-_REMEMBERED = 4096
+
+class _GoesOn(_Remembered):
+    """A client's field. A name is judged by what it becomes at servers that fold it (CGI, WSGI, PHP):
+    `X_Forwarded_For` and `x.forwarded.for` must not pass for ours there.
+    """
+
+    def judge(self, name: bytes, folded: bytes) -> bool:
+        return folded not in HOP_BY_HOP and folded not in _SET_BY_US and not folded.startswith(OURS)
+
+
+class _GoesOnFromAStranger(_GoesOn):
+    """The same for a client that is no trusted proxy: what it says of addresses and hops is not passed on either."""
+
+    def judge(self, name: bytes, folded: bytes) -> bool:
+        said_of_us = folded in _NOT_FROM_STRANGERS or folded.startswith(b"x-forwarded-")
+        return not said_of_us and super().judge(name, folded)
+
+
+class _ComesBack(_Remembered):
+    """An upstream's field."""
+
+    def judge(self, name: bytes, folded: bytes) -> bool:
+        return name not in _RESPONSE_DROPPED and not folded.startswith(OURS)
+
+
+_MOST_REMEMBERED = 4096
+_goes_on = _GoesOn()
+_goes_on_from_a_stranger = _GoesOnFromAStranger()
 _comes_back = _ComesBack()
 
 
 def forwardable_request(fields: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> Fields:
     """The client's fields that go on, in order; what the gateway sets itself is not among them."""
     passes = _goes_on if trusted else _goes_on_from_a_stranger
-    kept = [field for field in fields if passes(field[0])]
+    kept = [field for field in fields if passes[field[0]]]
     named = connection_named(fields)
     return [field for field in kept if field[0] not in named] if named else kept
 
@@ -142,23 +156,21 @@ def forwardable_response(fields: Sequence[tuple[bytes, bytes]]) -> Fields:
     204 has none (RFC 9110 section 8.6); of 304 servers in front of us would wait for the bytes that it announces.
     A name longer than any is dropped.
     """
-    kept = [field for field in fields if _comes_back[field[0]]]
     named = connection_named(fields)
-    if named:
-        kept = [field for field in kept if field[0] not in named]
-    if len({name for name, _ in kept}) < len(kept):
-        kept = _single(_single(kept, b"date"), b"server")
-    return kept
-
-
-def _single(fields: Fields, name: bytes) -> Fields:
-    seen = False
-    kept = []
+    kept: Fields = []
+    dated = served = False
     for field in fields:
-        if field[0] == name:
-            if seen:
+        name = field[0]
+        if not _comes_back[name] or name in named:
+            continue
+        if name == b"date":
+            if dated:
                 continue
-            seen = True
+            dated = True
+        elif name == b"server":
+            if served:
+                continue
+            served = True
         kept.append(field)
     return kept
 

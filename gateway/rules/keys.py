@@ -32,13 +32,18 @@ class KeySource:
         return f"{self.kind}:{self.name}" if self.name else self.kind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False)
 class Key:
     """What identified the user, and where it was found. `issued`: made by us for this request, not yet the client's."""
 
     source: KeySource
     value: bytes
-    issued: bool = False
+    issued: bool
+
+    def __init__(self, source: KeySource, value: bytes, *, issued: bool = False) -> None:
+        self.source = source
+        self.value = value
+        self.issued = issued
 
 
 @lru_cache(maxsize=4096)
@@ -93,15 +98,23 @@ def _last(fields: Fields, name: bytes) -> bytes | None:
 def read_cookie(fields: Fields, name: bytes) -> bytes | None:
     """The raw value of a cookie, undecoded; of repeated cookies of one name the last wins (RFC 6265 section 4.2)."""
     found = None
-    prefix = name + b"="
     for field, value in fields:
-        if field != b"cookie" or prefix not in value:
-            continue
-        for pair in value.split(b";"):
-            stripped = pair.strip(b" \t")
-            if stripped.startswith(prefix):
-                found = stripped[len(prefix) :]
+        if field == b"cookie":
+            here = _last_cookie(value, name + b"=")
+            if here is not None:
+                found = here
     return found
+
+
+def _last_cookie(value: bytes, prefix: bytes) -> bytes | None:
+    """Of one field, found from its end: there may be a kilobyte of others."""
+    start = value.rfind(prefix)
+    while start >= 0:
+        before = value[:start].rstrip(b" \t")
+        if not before or before.endswith(b";"):
+            return value[start + len(prefix) :].partition(b";")[0].rstrip(b" \t")
+        start = value.rfind(prefix, 0, start)
+    return None
 
 
 def read_claim(fields: Fields, claim: str) -> bytes | None:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 from gateway.errors import ClientError
 from gateway.rules.framing import bad_request, body_length
-from gateway.rules.target import check_method, resolve_target
+from gateway.rules.target import SERVED, check_method, resolve_target
 from gateway.rules.tokens import FIELD_NAMES, TOKEN, are_lines
 
 Fields = list[tuple[bytes, bytes]]
 
 _LINE = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % TOKEN)
+_VISIBLE = bytes(range(0x21, 0x7F))
 _OTHER_VERSION = re.compile(rb"%b [!-~]+ HTTP/[02-9](?:\.[0-9])?" % TOKEN)
 _BROKEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
 _SPECIAL = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade"))
@@ -30,7 +31,7 @@ class HeadLimits:
     target_bytes: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class RequestHead:
     """What a head says. fields: names in lower case, with exactly one valid `host` (none of HTTP/1.0 clients that name
     none). target: the path with its query, or `*`. length: of the body; CHUNKED where its chunks tell.
@@ -43,8 +44,19 @@ class RequestHead:
     fields: Fields
     length: int
     keep_alive: bool
-    expects_continue: bool = False
-    wants_websocket: bool = False
+    expects_continue: bool
+    wants_websocket: bool
+
+    def __init__(
+        self, method: bytes, target: bytes, minor: int, fields: Fields, length: int, *, keep_alive: bool
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.minor = minor
+        self.fields = fields
+        self.length = length
+        self.keep_alive = keep_alive
+        self.expects_continue = self.wants_websocket = False
 
 
 def parse_head(head: bytes, limits: HeadLimits) -> RequestHead:
@@ -56,7 +68,7 @@ def parse_head(head: bytes, limits: HeadLimits) -> RequestHead:
     method, target, minor = parse_line(line, limits)
     if len(head) > limits.head_bytes or len(lines) - 1 > limits.fields:
         raise too_large_head()
-    if not are_lines(head):
+    if not are_lines(head, len(lines)):
         raise bad_request("the head holds a bare line end or a control character")
     lines.pop()  # what follows the last CRLF: nothing
     fields: Fields = []
@@ -106,6 +118,11 @@ def parse_line(line: bytes, limits: HeadLimits) -> tuple[bytes, bytes, int]:
     """Method, target and minor version of a request line. An HTTP/1.x of the future is read as HTTP/1.1 (RFC 9110
     section 2.5). Raises ClientError: 400, 405, 414, 501 or 505.
     """
+    parts = line.split(b" ")
+    if len(parts) == 3 and parts[0] in SERVED and parts[2] == b"HTTP/1.1":  # as nearly all are
+        method, target = parts[0], parts[1]
+        if 0 < len(target) <= limits.target_bytes and not target.translate(None, _VISIBLE):
+            return method, target, 1
     found = _LINE.fullmatch(line)
     if found is None:
         if _OTHER_VERSION.fullmatch(line):

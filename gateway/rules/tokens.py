@@ -9,7 +9,6 @@ TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 
 _is_token = re.compile(TOKEN).fullmatch
 _TEXT = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
-_LINES = _TEXT + b"\r\n"
 
 
 class _FieldNames(dict[bytes, bytes | None]):
@@ -38,7 +37,8 @@ def is_field_value(value: bytes) -> bool:
     return not value.translate(None, _TEXT)
 
 
-def are_lines(text: bytes) -> bool:
-    """The same for many lines at once: every line end is a whole CRLF, and nothing else is a control character."""
-    breaks = text.count(b"\r\n")
-    return breaks == text.count(b"\n") == text.count(b"\r") and not text.translate(None, _LINES)
+def are_lines(text: bytes, breaks: int) -> bool:
+    """The same for many lines at once: nothing but their ends is a control character. breaks: how many CRLF there are,
+    by splitting the text at them or joining it with them; no other CR and no other LF may be left.
+    """
+    return text.translate(None, _TEXT) == b"\r\n" * breaks

@@ -47,7 +47,7 @@ class BodyLengthError(Exception):
     """A body was longer or shorter than `content_length` declared. The connection is cut; the caller's fault."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class OutboundRequest:
     """What goes to the upstream: a fresh value, hop-by-hop headers already gone, everything else already added.
 
@@ -71,12 +71,35 @@ class OutboundRequest:
     method: bytes
     target: bytes
     headers: Headers
-    body: bytes | AsyncIterator[bytes] | None = None
-    content_length: int | None = None
-    expects_continue: bool = False
-    is_stream: bool = False
-    on_interim: Callable[[int, Headers], None] | None = None
-    admit: Callable[[], None] | None = None
+    body: bytes | AsyncIterator[bytes] | None
+    content_length: int | None
+    expects_continue: bool
+    is_stream: bool
+    on_interim: Callable[[int, Headers], None] | None
+    admit: Callable[[], None] | None
+
+    def __init__(
+        self,
+        method: bytes,
+        target: bytes,
+        headers: Headers,
+        body: bytes | AsyncIterator[bytes] | None = None,
+        *,
+        content_length: int | None = None,
+        expects_continue: bool = False,
+        is_stream: bool = False,
+        on_interim: Callable[[int, Headers], None] | None = None,
+        admit: Callable[[], None] | None = None,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body = body
+        self.content_length = content_length
+        self.expects_continue = expects_continue
+        self.is_stream = is_stream
+        self.on_interim = on_interim
+        self.admit = admit
 
 
 class UpstreamResponse(Protocol):

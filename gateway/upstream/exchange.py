@@ -4,7 +4,8 @@ Rules:
 
 1.  The request is `sent` once its last byte is written. Until then an upload task writes it beside the reply.
 2.  At most one caller waits: first for the head (in `send`), then for a piece of the body. Whatever happens to the
-    connection is noted here and wakes it. Pieces that arrived are handed out before an error is.
+    connection is noted here and wakes it; in a `Runner` it then goes on at once, so waking is the last thing that is
+    done. Pieces that arrived are handed out before an error is.
 3.  The first error counts and cuts the connection. After the reply is complete nothing is an error any more.
 4.  A complete reply that ends the connection also ends the upload; one that keeps it lets the upload go on.
 5.  An iterated body whose client waits for 100 (`expects_continue`) is held: until the upstream says 100, until it has
@@ -22,6 +23,7 @@ from collections.abc import AsyncIterator, Callable
 from math import inf
 
 from gateway.errors import UpstreamError, UpstreamErrorKind
+from gateway.runner import Runner, park, running
 from gateway.upstream.api import BodyLengthError, Headers, OutboundRequest, Timeouts
 from gateway.upstream.connection import Connection
 from gateway.upstream.failures import upstream_error
@@ -50,6 +52,7 @@ class Exchange:
         "_parser",
         "_paused",
         "_read_deadline",
+        "_runner",
         "_sent",
         "_timeouts",
         "_total_deadline",
@@ -80,6 +83,7 @@ class Exchange:
         self._timeouts = timeouts
         self._parser = ReplyParser(head_request=head_request)
         self._waiter: asyncio.Future[None] | None = None
+        self._runner: Runner | None = None
         self._upload: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
         self._held: OutboundRequest | None = None
@@ -332,12 +336,19 @@ class Exchange:
         return inf if limit is None else self._loop.time() + limit
 
     async def _wait(self) -> None:
-        self._waiter = self._loop.create_future()
+        runner = self._runner = running()
         try:
-            await self._waiter
+            if runner is not None:
+                await park()
+            else:
+                self._waiter = self._loop.create_future()
+                await self._waiter
         finally:
-            self._waiter = None
+            self._waiter = self._runner = None
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+        """Always the last thing that is done (rule 2)."""
+        if self._runner is not None:
+            self._runner.resume()
+        elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)

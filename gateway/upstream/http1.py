@@ -13,6 +13,7 @@ from gateway.errors import UpstreamError
 from gateway.rules.blame import is_well, verdict_of
 from gateway.rules.retry import IDEMPOTENT
 from gateway.rules.standing import StandingLimits
+from gateway.runner import in_task
 from gateway.upstream.api import OutboundRequest, PoolLimits, Timeouts, UpstreamResponse
 from gateway.upstream.balancer import Balancer
 from gateway.upstream.connect import parse_target, tls_for
@@ -115,14 +116,17 @@ class Http1Client:
             total_deadline=total_deadline,
             loop=loop,
         )
+        fault: BaseException | None = None
         try:
             exchange.start(head, request)
             await exchange.wait_for_head()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised when the exchange is closed
+            fault = error
+        if fault is not None:
             await exchange.aclose()
-            if isinstance(error, UpstreamError) and verdict_of(error, answered=False) is False:
+            if isinstance(fault, UpstreamError) and verdict_of(fault, answered=False) is False:
                 self._balancer.failed(place)
-            raise
+            raise fault
         if self._several:
             (self._balancer.succeeded if is_well(exchange.status) else self._balancer.failed)(place)
         return exchange
@@ -136,6 +140,7 @@ class Http1Client:
 
     async def _acquire(self, chosen: int, total_deadline: float, *, certain: bool) -> tuple[int, Connection]:
         """A connection to the chosen target or, if none can be opened there, to the first other one that lets us in."""
+        await in_task()  # opening a connection is limited in time
         self._start_sweep()
         error: UpstreamError | None = None
         for place in self._from(chosen):

@@ -36,6 +36,7 @@ from gateway.descriptors import RESERVE
 from gateway.errors import UpstreamError, UpstreamErrorKind
 from gateway.rules.blame import is_well, verdict_of
 from gateway.rules.standing import StandingLimits
+from gateway.runner import in_task
 from gateway.upstream.api import Headers, OutboundRequest, PoolLimits, Timeouts, UpstreamResponse
 from gateway.upstream.balancer import Balancer
 from gateway.upstream.connect import parse_target, tls_for
@@ -112,6 +113,7 @@ class HttpxClient:
         return sum(connection.is_idle() for pool in pools for connection in getattr(pool, "connections", ()))
 
     async def send(self, request: OutboundRequest) -> UpstreamResponse:
+        await in_task()  # httpx asks for it
         checked_head(request)
         field = framing(request)
         headers = [*request.headers, field] if field else request.headers

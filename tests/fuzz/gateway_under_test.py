@@ -110,7 +110,7 @@ class Plane:
         recorder.log = edge_protocol.log = self.quiet
         self.config = edge_config(self.gateway.proxy)
         self.config.load()
-        self.state = EdgeState(self.gateway.proxy, loop)
+        self.state = EdgeState(self.gateway.proxy.reception, loop)
         self.unhandled = []
         loop.set_exception_handler(lambda _, context: self.unhandled.append(context.get("exception") or context))
         self.connections = []
@@ -142,7 +142,7 @@ class Plane:
 
     async def settled(self, link):
         """After the case: everything of it must be gone."""
-        await self.until(lambda: link.transport.lost and not self.state.tasks)
+        await self.until(lambda: link.transport.lost and not (self.state.tasks or self.state.running))
         for client in self.gateway.clients.values():
             for pool in client._pools:
                 for connection in tuple(pool.idle):
@@ -158,4 +158,4 @@ class Plane:
         """After a finding: the next case must not see what this one has left behind."""
         self.unhandled.clear()
         self.quiet.faults.clear()
-        self.state = EdgeState(self.gateway.proxy, self.loop)
+        self.state = EdgeState(self.gateway.proxy.reception, self.loop)

@@ -96,7 +96,8 @@ async def play(plane, case):
             link = Link(plane)
         before = len(link.answers)
         link.transport.deliver(_request(method, place, case.minor))
-        await plane.until(lambda: not plane.state.tasks and not upstream.speaking)
+        await plane.until(lambda: not plane.state.running and not upstream.speaking)
+        await asyncio.sleep(0)  # a connection that was lost is known to be: a kernel would tell who asks
         told.append((bytes(link.answers[before:]), link.transport.aborted))
     link.transport.deliver_eof()
     await plane.settled(link)

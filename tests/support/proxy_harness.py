@@ -327,7 +327,7 @@ async def gateway(text, server="edge", *, noise=(), tls=None):
 
 async def _start(app, listener, kind, tls=None):
     if kind == "edge":
-        server = EdgeServer(edge_config(app), app)
+        server = EdgeServer(edge_config(app), app.reception)
         if tls is not None:
             await server.begin([], secure=[listener], context=lambda: tls)
         else:

@@ -88,6 +88,16 @@ async def test_pipelined_requests_are_answered_in_order(server):
 
 
 @applies(*OUR_EDGE)
+async def test_a_thousand_pipelined_requests_that_wait_for_nobody_are_not_served_one_inside_the_other(server):
+    async with serving(answer_all) as old, gateway(one(old), server) as gw, gw.client() as client:
+        await client.send(head_of("OPTIONS", "/x", "max-forwards: 0") * 1000)
+        for _ in range(1000):
+            assert (await client.reply()).status == 200
+        await gw.until_counted(total=1000)
+    assert old.requests == []
+
+
+@applies(*OUR_EDGE)
 async def test_a_client_that_leaves_a_pipeline_is_gone_for_the_request_that_is_served(server):
     async def script(peer):
         while request := await peer.request():

@@ -1,6 +1,7 @@
 """What reaches which side, what each is told, and what comes back: on the wire, under any ASGI server."""
 
 import asyncio
+import dataclasses
 import re
 
 import pytest
@@ -234,17 +235,13 @@ async def test_a_request_that_waits_for_a_connection_when_the_kill_comes_goes_to
             assert gw.attempts == {("new", "ok"): 1, ("legacy", "ok"): 1}
 
 
-class FailsAfterOne:
-    """A policy that says once that it is killed, and then cannot be read."""
+class FailsAfterOne(dict):
+    """Policies that say once that their feature is killed, and then cannot be read."""
 
-    unknown = False
-
-    def __init__(self):
-        self._answers = iter((True,))
-
-    @property
-    def killed(self):
-        return next(self._answers)
+    def get(self, name, default=None):
+        if not self:
+            raise ZeroDivisionError
+        return dataclasses.replace(self.pop(name), killed=True)
 
 
 @applies(*ANY_SERVER)
@@ -263,7 +260,7 @@ async def test_a_try_that_a_kill_held_back_counts_for_nobody(server):
             await eventually(lambda: new.requests)
             await second.send(head_of("GET", "/api/auth/2", "x-user: a"))
             await eventually(lambda: gw.clients["new"].in_flight == 2)
-            gw.policies = {"auth": FailsAfterOne()}
+            gw.policies = FailsAfterOne(gw.policies)
             release.set()
             assert (await first.reply()).status == 200
             assert (await second.reply()).status == 500

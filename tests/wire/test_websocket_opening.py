@@ -116,6 +116,20 @@ async def test_a_websocket_and_a_request_of_one_user_go_to_one_side(server):
     assert seen == {b"old", b"new"}
 
 
+class KilledWhenDecided:
+    """The proxy's phases, with a kill after each decision."""
+
+    def __init__(self, gw):
+        self._gw = gw
+
+    def __getattr__(self, name):
+        return getattr(self._gw.proxy, name)
+
+    def decide(self, exchange):
+        self._gw.proxy.decide(exchange)
+        self._gw.kill()
+
+
 @applies(*ANY_SERVER)
 async def test_a_kill_before_the_handshake_goes_out_sends_it_to_legacy(server):
     async def untouched(peer):
@@ -127,13 +141,7 @@ async def test_a_kill_before_the_handshake_goes_out_sends_it_to_legacy(server):
         gateway(two(old, new), server) as gw,
         gw.client() as client,
     ):
-        decide = gw.proxy.decide
-
-        def then_kill(exchange):
-            decide(exchange)
-            gw.kill()
-
-        gw.proxy.decide = then_kill
+        gw.proxy.websockets._phases = KilledWhenDecided(gw)
         socket = await upgrade(client, "/api/auth/live", "x-user: ada")
         await socket.expect_close(1000)
         assert len(new.peers) == len(old.requests) == 1
