@@ -2,11 +2,9 @@
 
 Rules, in the order in which they apply:
 
-1.  The head's bytes are held until CRLF CRLF, at most 64 KiB of them. The status line is matched here, because llhttp
-    also takes RTSP, HTTP/2.0, empty lines before it and control characters in the reason; the fields are llhttp's,
-    with none of its leniencies: it refuses obs-fold, bare CR or LF, space before the colon, NUL and control bytes,
-    Content-Length beside Transfer-Encoding, and repeated, listed, signed or empty Content-Lengths. Names and lengths
-    that nothing in use has are refused here.
+1.  The head's bytes are held until CRLF CRLF, at most 64 KiB of them, and read as strictly as a request's: no obs-fold,
+    bare CR or LF, space before the colon, NUL or control byte, no Content-Length beside Transfer-Encoding, and no
+    repeated, listed, signed or empty Content-Length. Names and lengths that nothing in use has are refused, too.
 2.  1xx heads are kept in `interim` for the exchange to take, ten of them at most; one that declares a body is refused,
     and 101 too: nobody asked for an upgrade.
 3.  Framing is RFC 9112 section 6.3: no body for HEAD, 204 and 304; then exactly `chunked` (HTTP/1.1 only), then
@@ -27,7 +25,7 @@ from enum import IntEnum
 from httptools import HttpParserError, HttpResponseParser
 
 from gateway.rules.framing import MAX_LENGTH_DIGITS
-from gateway.rules.tokens import MAX_NAME
+from gateway.rules.tokens import FIELD_NAMES, MAX_NAME, are_lines
 from gateway.upstream.api import Headers
 
 MAX_HEAD_BYTES = 65_536
@@ -35,7 +33,7 @@ MAX_FIELDS = 200
 MAX_INTERIM_REPLIES = 10
 MAX_PIECES = 64
 
-_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?\r\n")
+_status_line = re.compile(rb"HTTP/1\.([0-9]) ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?").fullmatch
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _START = b"HTTP/1."
 _END = b"\r\n\r\n"
@@ -56,7 +54,9 @@ class _Phase(IntEnum):
 
 
 class _Fields:
-    """What llhttp calls back. `on_body` is the bound `append` of the list that the body's pieces go to."""
+    """What a head says, and what llhttp calls back for chunks and trailers. `on_body` is the bound `append` of the list
+    that the body's pieces go to.
+    """
 
     __slots__ = ("coding", "connection", "ended", "headers", "length", "on_body")
 
@@ -71,8 +71,10 @@ class _Fields:
     def on_header(self, name: bytes, value: bytes) -> None:
         if len(name) > MAX_NAME:
             raise MalformedReplyError("A field of the reply has a name that is too long.")
-        name = name.lower()
-        value = value.rstrip(b" \t")
+        self.add(name.lower(), value.rstrip(b" \t"))
+
+    def add(self, name: bytes, value: bytes) -> None:
+        """name: in lower case. value: without the blanks around it."""
         if name in _FRAMING:
             self._note(name, value)
         else:
@@ -83,6 +85,8 @@ class _Fields:
             self.headers.append((name, value))
             self.connection = value if self.connection is None else self.connection + b"," + value
         elif name == b"content-length":
+            if self.length is not None or not value.isdigit():
+                raise MalformedReplyError("The reply's Content-Length is not one plain number.")
             self.length = value
         else:
             self.coding = value if self.coding is None else self.coding + b"," + value
@@ -214,27 +218,28 @@ class ReplyParser:
         return None
 
     def _read_head(self, head: bytes) -> None:
-        line = _STATUS_LINE.match(head)
-        if line is None:
+        lines = head[:-4].split(b"\r\n")
+        first = _status_line(lines[0])
+        if first is None:
             raise MalformedReplyError("The reply's status line is not valid.")
-        status = int(line[2])
+        status = int(first[2])
         if status == 101:
             raise MalformedReplyError("The upstream switched protocols without being asked.")
-        fields = _Fields(self.pieces)
-        if line[1] not in b"01":  # RFC 9110 section 2.5: read as the highest that we know; llhttp knows no more
-            head = b"HTTP/1.1" + head[len(b"HTTP/1.1") :]
-        try:
-            HttpResponseParser(fields).feed_data(head)
-        except HttpParserError as error:
-            if isinstance(error.__context__, MalformedReplyError):
-                raise error.__context__ from error
-            raise MalformedReplyError(f"The reply's head is not valid: {error}") from error
-        if head.count(b"\n") - 2 > MAX_FIELDS:
+        if not are_lines(head, len(lines) + 1):
+            raise MalformedReplyError("The reply's head holds a bare line end or a control character.")
+        if len(lines) - 1 > MAX_FIELDS:
             raise MalformedReplyError("The reply has too many header fields.")
+        fields = _Fields(self.pieces)
+        for line in lines[1:]:
+            raw, colon, value = line.partition(b":")
+            name = FIELD_NAMES[raw]
+            if name is None or not colon:
+                raise MalformedReplyError("A field of the reply's head has no valid name.")
+            fields.add(name, value.strip(b" \t"))
         if status < 200:
             self._keep_interim(status, fields)
         else:
-            self._frame(status, fields, http10=line[1] == b"0")
+            self._frame(status, fields, http10=first[1] == b"0")  # RFC 9110 section 2.5: a later one is read as 1.1
 
     def _keep_interim(self, status: int, fields: _Fields) -> None:
         """RFC 9112 section 6.3: it has no body, so what says that there is one cannot be read in one way."""
@@ -251,6 +256,8 @@ class ReplyParser:
         coding = fields.coding
         if coding is not None and (http10 or coding.lower() != b"chunked"):
             raise MalformedReplyError("The reply's Transfer-Encoding is not exactly chunked, or is of HTTP/1.0.")
+        if coding is not None and fields.length is not None:
+            raise MalformedReplyError("The reply has both a Content-Length and a Transfer-Encoding.")
         if fields.length is not None and len(fields.length) > MAX_LENGTH_DIGITS:
             raise MalformedReplyError("The reply's Content-Length is larger than any body.")
         self.status = status
