@@ -1,4 +1,4 @@
-# make run | make test | make install | make lint | make bench | make faults | make soak | make fuzz | make lock | make clean
+# make run | make test | make install | make compile | make lint | make bench | make faults | make soak | make fuzz | make lock | make clean
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -7,12 +7,18 @@ JOBS   ?= 3
 ALONE  := tests/rollout tests/faults
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 
-.PHONY: run test install lint bench bench-peers faults soak fuzz lock clean
+.PHONY: run test install compile lint bench bench-peers faults soak fuzz lock clean
 
-run: install  ## everything on embedded defaults; make run ARGS="--port 8080"
+run: install compile  ## everything on embedded defaults; make run ARGS="--port 8080"
 	@exec $(BIN)/python -m stack $(ARGS)
 
 install: $(VENV)/.installed  ## .venv with the `gateway` command
+
+compile: $(VENV)/.compiled  ## the modules that requests run through as machine code, where there is a C compiler
+
+$(VENV)/.compiled: $(VENV)/.installed $(shell find gateway -name '*.py')
+	@$(BIN)/python -m gateway compile --if-possible
+	@touch $@
 
 test: lint  ## lint, types and all tests: those that measure under load run last and alone
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ALONE:%=--ignore=%)
@@ -56,11 +62,11 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	@touch $@
 
 lock:  ## after a change of dependencies: pins for all platforms, with hashes, without addresses
-	uv pip compile pyproject.toml --group dev --extra sample -o requirements-dev.lock $(LOCK)
-	uv pip compile pyproject.toml --group build --extra sample -o requirements.lock -c requirements-dev.lock $(LOCK)
+	uv pip compile pyproject.toml --group dev --extra sample --extra compile -o requirements-dev.lock $(LOCK)
+	uv pip compile pyproject.toml --group build --extra sample --extra compile -o requirements.lock -c requirements-dev.lock $(LOCK)
 	uv pip compile --group bench -o requirements-bench.lock -c requirements-dev.lock $(LOCK)
 
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-header --no-emit-index-url
 
 clean:  ## the environment and all state of `make run`
-	rm -rf $(VENV) .run .gateway .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) gateway/_compiled* .run .gateway .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 import structlog
 import uvloop
 
-from gateway import __version__
+from gateway import COMPILED, __version__
 from gateway.accept import ConnectionBoard
 from gateway.certificates import Certificates, without_bad_names
 from gateway.config.schema import Upstream
@@ -271,7 +271,7 @@ class Worker:
         if self.proxy.override_key is None and any(feature.override for feature in self.plan.features.values()):
             log.warning("testers' tokens are ignored: there is no key", variable=OVERRIDE_KEY)
         Pulse(self.process.pulse_file, places=self.process.places, mine=self.process.place).start()
-        log.info("serving", config_sha256=self.plan.sha256[:12])
+        log.info("serving", config_sha256=self.plan.sha256[:12], compiled=COMPILED)
         healthy = await self.lifeline.until_stopped_or(self.tasks.failed)
         self.lifeline.hurry |= not healthy  # the others go on accepting: no balancer needs to know
         await self._drain(listeners)

@@ -2,9 +2,10 @@
 
 import typer
 
-from gateway import __version__
+from gateway import COMPILED, __version__
 from gateway.cli import flag
 from gateway.cli.check import check
+from gateway.cli.compile import compile_
 from gateway.cli.explain import explain
 from gateway.cli.reload import reload
 from gateway.cli.schema import schema
@@ -24,13 +25,14 @@ app.command()(status)
 app.command()(explain)
 app.command()(token)
 app.command()(reload)
+app.command(name="compile")(compile_)
 app.add_typer(flag.app, name="flag")
 
 
 @app.command()
 def version() -> None:
-    """Prints the version."""
-    print(__version__)
+    """Prints the version, and whether it is compiled."""
+    print(f"{__version__} (compiled)" if COMPILED else __version__)
 
 
 def main() -> None:

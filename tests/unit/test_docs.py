@@ -33,7 +33,12 @@ _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _METRIC_SUFFIX = re.compile(r"_(bucket|count|sum)$")
 _NO_METRICS = {"gateway_id", "gateway_override"}  # the cookies
 Command = TyperCommand | TyperGroup
-_READ_BY_OURSELVES = {"GATEWAY_LOG", "GATEWAY_OVERRIDE_KEY", "GATEWAY_ADMIN_TOKEN"}  # by the processes that need them
+_READ_BY_OURSELVES = {
+    "GATEWAY_COMPILED",
+    "GATEWAY_LOG",
+    "GATEWAY_OVERRIDE_KEY",
+    "GATEWAY_ADMIN_TOKEN",
+}  # by the processes that need them
 
 
 # -- what documents say

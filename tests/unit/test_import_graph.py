@@ -39,7 +39,7 @@ ROWS = (
     ("upstream.api",),  # the contract alone, without the effects
     ("rules",),
     ("settings", "config"),
-    ("", "model", "errors", "percent", "runner"),
+    ("", "model", "errors", "percent", "runner", "compiled"),
 )
 """What people type first. A package stands for all that is in it, unless a module of it is named on its own; with a
 star, for all whose names begin so.
