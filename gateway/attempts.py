@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from gateway.errors import UpstreamError, UpstreamErrorKind
 from gateway.exchange import Exchange
@@ -115,7 +115,7 @@ def _always() -> None:
     """For a request that nothing can overtake."""
 
 
-_OUTCOMES = {
+_OUTCOMES: Final = {
     UpstreamErrorKind.NAME: Outcome.REFUSED,
     UpstreamErrorKind.REFUSED: Outcome.REFUSED,
     UpstreamErrorKind.TLS: Outcome.REFUSED,

@@ -25,12 +25,14 @@ BUILD = PACKAGE / "_compiled"
 MANIFEST = "manifest.json"
 
 HOT = (
-    "attempts", "body", "client", "exchange", "model", "outbound", "proxy", "reception", "recorder", "reply", "runner",
+    "attempts", "body", "client", "exchange", "model", "outbound", "proxy", "reception", "recorder", "reply",
+    "runner",
     "edge.connection", "edge.cycle", "edge.protocol", "edge.reply_head", "edge.scope", "edge.wire",
-    "rules.assign", "rules.balance", "rules.blame", "rules.breaker", "rules.budget", "rules.chunks", "rules.fallback",
-    "rules.framing", "rules.headers", "rules.keys", "rules.paths", "rules.plan", "rules.policy", "rules.request_head",
-    "rules.retry", "rules.rewrite", "rules.route_table", "rules.routing", "rules.split", "rules.standing",
-    "rules.target", "rules.tokens", "rules.trace",
+    "rules.assign", "rules.balance", "rules.blame", "rules.breaker", "rules.budget", "rules.chunks", "rules.cors",
+    "rules.fallback", "rules.framing", "rules.headers", "rules.keys", "rules.max_forwards", "rules.override",
+    "rules.paths", "rules.plan", "rules.policy", "rules.request_head", "rules.retry", "rules.rewrite",
+    "rules.route_table", "rules.routing", "rules.sample", "rules.split", "rules.standing", "rules.target",
+    "rules.tokens", "rules.trace", "rules.upgrade",
     "telemetry.cell", "telemetry.metrics",
     "upstream.api", "upstream.balancer", "upstream.cap", "upstream.connection", "upstream.exchange", "upstream.guard",
     "upstream.http1", "upstream.pool", "upstream.reply_parser", "upstream.request_head",

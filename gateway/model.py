@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 
 BasisPoints = NewType("BasisPoints", int)
 """A share in hundredths of a percent, 0..10000: 25 % is 2500. Never a float (STYLE: 573 percents go wrong)."""
 
-ALL = BasisPoints(10_000)
-NONE = BasisPoints(0)
+ALL: Final = BasisPoints(10_000)
+NONE: Final = BasisPoints(0)
 
-NO_FEATURE = "none"
+NO_FEATURE: Final = "none"
 """The feature label of a request that a route sends to one fixed upstream."""
 
 

@@ -1,6 +1,7 @@
 """What remains of a request: its metrics and at most one log line, from one finished `Exchange`."""
 
 import time
+from typing import Final
 
 import structlog
 
@@ -8,10 +9,11 @@ from gateway.config.schema import Log
 from gateway.errors import ErrorSource, GatewayError, UpstreamError
 from gateway.exchange import Exchange
 from gateway.model import NO_FEATURE, Outcome, Refusal, Side
-from gateway.telemetry.logs import RequestLine, is_logged, request_line
+from gateway.rules.sample import is_logged
+from gateway.telemetry.logs import RequestLine, request_line
 from gateway.telemetry.metrics import RequestMetrics
 
-SAID_AGAIN_SECONDS = 10.0
+SAID_AGAIN_SECONDS: Final = 10.0
 """Strangers can make refusals at will: of each cause one line in so many seconds."""
 
 log = structlog.get_logger("proxy")

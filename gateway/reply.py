@@ -2,6 +2,7 @@
 
 import time
 from email.utils import formatdate
+from typing import Final
 
 from gateway.errors import GatewayError
 from gateway.exchange import Exchange
@@ -10,7 +11,7 @@ from gateway.rules.rewrite import location_back
 from gateway.rules.target import ALLOW
 from gateway.upstream.api import UpstreamResponse
 
-_LOCATIONS = frozenset((b"location", b"content-location"))
+_LOCATIONS: Final = frozenset((b"location", b"content-location"))
 
 
 def reply_fields(exchange: Exchange, response: UpstreamResponse) -> headers.Fields:

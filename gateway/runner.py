@@ -18,7 +18,7 @@ Rules:
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from typing import Any
+from typing import Any, Final
 
 _running: "Runner | None" = None
 
@@ -37,8 +37,8 @@ class _Signal:
         yield self
 
 
-_PARKED = _Signal()
-_TASK = _Signal()
+_PARKED: Final = _Signal()
+_TASK: Final = _Signal()
 
 
 def park() -> _Signal:

@@ -4,6 +4,7 @@ Rules 3 to 5 of `gateway.edge.protocol`, whose class reads the requests.
 """
 
 from enum import Enum
+from typing import Final
 
 from gateway.client import Listener
 from gateway.edge.cycle import Cycle
@@ -23,7 +24,10 @@ class Phase(Enum):
     CLOSING = "nothing: they are thrown away"
 
 
-_HEAD, _BODY, _AHEAD, _CLOSING = Phase
+_HEAD: Final = Phase.HEAD
+_BODY: Final = Phase.BODY
+_AHEAD: Final = Phase.AHEAD
+_CLOSING: Final = Phase.CLOSING
 
 
 class Connection(Wire):

@@ -13,7 +13,7 @@ Rules:
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from gateway.edge.reply_head import Framing, ReplyHead, interim
 from gateway.errors import GatewayError
@@ -21,8 +21,8 @@ from gateway.rules.headers import Fields
 from gateway.rules.request_head import RequestHead
 from gateway.runner import Runner
 
-READ_AHEAD_BYTES = 65_536
-JOINED_BYTES = 16_384
+READ_AHEAD_BYTES: Final = 65_536
+JOINED_BYTES: Final = 16_384
 """A head and so much of its body are copied to be written together; more is not worth a copy."""
 
 Scope = MutableMapping[str, Any]
@@ -36,7 +36,7 @@ Take = Callable[
 ]
 """What an app may have besides: the same for a request as this edge has read it."""
 
-_DISCONNECT = {"type": "http.disconnect"}
+_DISCONNECT: Final = {"type": "http.disconnect"}
 
 
 class Line(Protocol):

@@ -18,6 +18,7 @@ import asyncio
 import secrets
 import time
 from math import inf
+from typing import Final
 
 import structlog
 import uvicorn
@@ -38,16 +39,19 @@ from gateway.rules.upgrade import is_handshake
 from gateway.runner import Runner, in_a_task
 from gateway.websocket_edge import Upgraded, take_over
 
-LINGER_BYTES = 67_108_864
+LINGER_BYTES: Final = 67_108_864
 """What is still taken, to be thrown away, from a client that has its last answer, so that it can read it."""
 
 DRAIN_BYTES = 1_048_576
 """How much of a body that nobody wants is read so that its connection can be used again."""
 
-MAX_EMPTY_LINES = 4
+MAX_EMPTY_LINES: Final = 4
 """Before a request line: RFC 9112 section 2.2 asks for one at least."""
 
-_HEAD, _BODY, _AHEAD, _CLOSING = Phase
+_HEAD: Final = Phase.HEAD
+_BODY: Final = Phase.BODY
+_AHEAD: Final = Phase.AHEAD
+_CLOSING: Final = Phase.CLOSING
 
 log = structlog.get_logger("edge")
 

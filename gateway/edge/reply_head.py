@@ -3,6 +3,7 @@
 import http
 from collections.abc import Iterable
 from enum import Enum
+from typing import Final
 
 from gateway.reply import http_date
 from gateway.rules.tokens import FIELD_NAMES, are_lines
@@ -17,7 +18,7 @@ class Framing(Enum):
     CLOSE = "the end of the connection"
 
 
-_PHRASES = {
+_PHRASES: Final = {
     413: b"Content Too Large",
     414: b"URI Too Long",
     416: b"Range Not Satisfiable",
@@ -35,7 +36,7 @@ def _phrase(status: int) -> bytes:
         return b""
 
 
-_STATUS_LINES = {status: b"HTTP/1.1 %d %b" % (status, _phrase(status)) for status in range(100, 600)}
+_STATUS_LINES: Final = {status: b"HTTP/1.1 %d %b" % (status, _phrase(status)) for status in range(100, 600)}
 
 
 def status_line(status: int) -> bytes:

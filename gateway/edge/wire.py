@@ -4,11 +4,12 @@ import asyncio
 import socket
 import struct
 from math import inf
+from typing import Final
 
 from gateway.edge.state import Front
 
-_TCP_CLOSED = 7
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_TCP_CLOSED: Final = 7
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 class Wire(asyncio.Protocol):

@@ -4,16 +4,18 @@ Clients that leave say nothing, a 4xx is a good answer, and a 500 is the bug of 
 502, 503 and 504 say that the service itself cannot answer.
 """
 
+from typing import Final
+
 from gateway.errors import UpstreamError, UpstreamErrorKind
 
-FAILING = frozenset((502, 503, 504))
+FAILING: Final = frozenset((502, 503, 504))
 
-_OUR_OWN = frozenset(
+_OUR_OWN: Final = frozenset(
     (UpstreamErrorKind.POOL_TIMEOUT, UpstreamErrorKind.FULL, UpstreamErrorKind.EXHAUSTED, UpstreamErrorKind.DOWN)
 )
 """The gateway's own bounds: the upstream was not asked."""
 
-_SLOW_BODY = frozenset((UpstreamErrorKind.IDLE_TIMEOUT, UpstreamErrorKind.TOTAL_TIMEOUT))
+_SLOW_BODY: Final = frozenset((UpstreamErrorKind.IDLE_TIMEOUT, UpstreamErrorKind.TOTAL_TIMEOUT))
 """Inside a reply, what streams and long downloads meet by their nature."""
 
 

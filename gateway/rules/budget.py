@@ -4,9 +4,11 @@ Each request earns a part of a retry, a retry costs one. What is saved up is bou
 that a gateway with little traffic is not without any. A share of nothing allows none at all.
 """
 
-WHOLE = 10_000
-MOST_SAVED = 100 * WHOLE
-FREE_EVERY_SECONDS = 1.0
+from typing import Final
+
+WHOLE: Final = 10_000
+MOST_SAVED: Final = 100 * WHOLE
+FREE_EVERY_SECONDS: Final = 1.0
 
 
 class RetryBudget:

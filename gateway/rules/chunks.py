@@ -6,17 +6,19 @@ are checked as fields are and dropped (section 7.1.2). Pure: `feed` takes bytes 
 
 import re
 from math import inf
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.rules.framing import CHUNKED, bad_request
 from gateway.rules.tokens import FIELD_NAMES, TOKEN, is_field_value
 
-MAX_SIZE_LINE = 1024
-MAX_EXTENSIONS = 16_384
+MAX_SIZE_LINE: Final = 1024
+MAX_EXTENSIONS: Final = 16_384
 """Bytes of extensions in one body: they are read and thrown away, so there is no use in many."""
 
-_QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})((?:[ \t]*;[ \t]*%b(?:[ \t]*=[ \t]*(?:%b|%b))?)*)" % (TOKEN, TOKEN, _QUOTED))
+_QUOTED: Final = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
+_SIZE: Final = re.compile(
+    rb"([0-9A-Fa-f]{1,15})((?:[ \t]*;[ \t]*%b(?:[ \t]*=[ \t]*(?:%b|%b))?)*)" % (TOKEN, TOKEN, _QUOTED)
+)
 
 
 class BodyFraming(Protocol):

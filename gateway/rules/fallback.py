@@ -5,14 +5,15 @@ whole. Nothing of a feature that cannot go back (`reversible: false`) ever falls
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.rules.blame import FAILING
 from gateway.rules.retry import IDEMPOTENT
 
-SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
+SAFE: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 """RFC 9110 section 9.2.1."""
 
-MAX_BODY_BYTES = 65_536
+MAX_BODY_BYTES: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ One request in is one request out: nothing here is repaired, guessed or preferre
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from gateway.errors import ClientError
 
-CHUNKED = -1
+CHUNKED: Final = -1
 """What `body_length` says of a body whose length its chunks tell."""
 
-MAX_LENGTH_DIGITS = 18
+MAX_LENGTH_DIGITS: Final = 18
 """Under 2**63 whatever the digits are."""
 
 

@@ -7,6 +7,7 @@ sends can pass for ours.
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
 
 from gateway.rules.target import is_valid_host
 from gateway.rules.tokens import MAX_NAME
@@ -14,7 +15,7 @@ from gateway.rules.tokens import MAX_NAME
 Fields = list[tuple[bytes, bytes]]
 Networks = Sequence[IPv4Network | IPv6Network]
 
-HOP_BY_HOP = frozenset(
+HOP_BY_HOP: Final = frozenset(
     (
         b"connection",
         b"http2-settings",
@@ -30,14 +31,14 @@ HOP_BY_HOP = frozenset(
 )
 """RFC 9110 section 7.6.1, the old names that RFC 2616 listed, and what goes with an upgrade to h2c."""
 
-OURS = b"x-gateway-"
+OURS: Final = b"x-gateway-"
 
-_NOT_FROM_STRANGERS = frozenset((b"x-real-ip", b"x-original-url", b"x-rewrite-url"))
+_NOT_FROM_STRANGERS: Final = frozenset((b"x-real-ip", b"x-original-url", b"x-rewrite-url"))
 """Beside `X-Forwarded-*`: the client's address, and a path that some frameworks serve instead of the target."""
 
-_FOLDED = bytes(byte if chr(byte).isalnum() and byte < 128 else ord("-") for byte in range(256))
+_FOLDED: Final = bytes(byte if chr(byte).isalnum() and byte < 128 else ord("-") for byte in range(256))
 
-_SET_BY_US = frozenset(
+_SET_BY_US: Final = frozenset(
     (
         b"content-length",
         b"expect",
@@ -52,15 +53,15 @@ _SET_BY_US = frozenset(
         b"x-request-id",
     )
 )
-_RESPONSE_DROPPED = HOP_BY_HOP | {b"content-length", b"x-request-id"}
-UNFRAMED = frozenset((204, 304))
-RESET_CONTENT = 205
+_RESPONSE_DROPPED: Final = HOP_BY_HOP | {b"content-length", b"x-request-id"}
+UNFRAMED: Final = frozenset((204, 304))
+RESET_CONTENT: Final = 205
 """Has no body, which is said by a Content-Length of 0 (RFC 9110 section 15.3.6)."""
 
-VIA = {"1.0": b"1.0 gateway", "1.1": b"1.1 gateway", "2": b"2 gateway"}
+VIA: Final = {"1.0": b"1.0 gateway", "1.1": b"1.1 gateway", "2": b"2 gateway"}
 """Our own entry, by the version in which the request was received (RFC 9110 section 7.6.3)."""
 
-_NEVER_BY_CONNECTION = frozenset(
+_NEVER_BY_CONNECTION: Final = frozenset(
     (b"close", b"keep-alive", b"", b"host", b"authorization", b"cookie", b"content-length")
 )
 """Options that name no field, and end-to-end fields that a client must not be able to make us drop."""
@@ -90,7 +91,7 @@ def _named_by(options: bytes) -> frozenset[bytes]:
     return frozenset(option.strip().lower() for option in options.split(b",")) - _NEVER_BY_CONNECTION
 
 
-_known_options = lru_cache(maxsize=1024)(_named_by)
+_known_options: Final = lru_cache(maxsize=1024)(_named_by)
 """Remembered where they are short: few clients and upstreams say anything but `keep-alive`."""
 
 
@@ -136,10 +137,10 @@ class _ComesBack(_Remembered):
         return name not in _RESPONSE_DROPPED and not folded.startswith(OURS)
 
 
-_MOST_REMEMBERED = 4096
-_goes_on = _GoesOn()
-_goes_on_from_a_stranger = _GoesOnFromAStranger()
-_comes_back = _ComesBack()
+_MOST_REMEMBERED: Final = 4096
+_goes_on: Final = _GoesOn()
+_goes_on_from_a_stranger: Final = _GoesOnFromAStranger()
+_comes_back: Final = _ComesBack()
 
 
 def forwardable_request(fields: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> Fields:

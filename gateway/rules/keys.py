@@ -10,14 +10,14 @@ from binascii import Error as Base64Error
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Final, Literal
 
 import orjson
 
 Fields = Sequence[tuple[bytes, bytes]]
 """Header fields in order: names in lower case, values as on the wire."""
 
-MAX_TOKEN_BYTES = 16_384
+MAX_TOKEN_BYTES: Final = 16_384
 """A longer bearer token is not looked into: it would cost more than it tells."""
 
 

@@ -8,14 +8,15 @@ What is sent upstream is always the untouched raw bytes. Where an upstream could
 """
 
 import re
+from typing import Final
 
 from gateway.config.patterns import canonical
 from gateway.config.schema import EncodedSlash
 
-_RUNS = re.compile(rb"/{2,}")
-_find_special = re.compile(rb"%|/[./]").search  # one search costs half of three `in`
-_ENCODED_SLASH = re.compile(rb"%2[fF]")
-_NOT_IN_A_PATH = re.compile(rb"[^A-Za-z0-9._~!$&'()*+,;=:@/%-]")
+_RUNS: Final = re.compile(rb"/{2,}")
+_find_special: Final = re.compile(rb"%|/[./]").search  # one search costs half of three `in`
+_ENCODED_SLASH: Final = re.compile(rb"%2[fF]")
+_NOT_IN_A_PATH: Final = re.compile(rb"[^A-Za-z0-9._~!$&'()*+,;=:@/%-]")
 
 
 def is_plain(raw: bytes) -> bool:

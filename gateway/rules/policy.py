@@ -7,6 +7,7 @@ each request. A kill by any source beats all; a percent comes from the strongest
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 from gateway.config.schema import Cold, Feature, RoutesFile
 from gateway.model import NONE, BasisPoints, Source
@@ -14,8 +15,8 @@ from gateway.rules.flagmodel import FeatureFlags, Known
 from gateway.rules.flagvalues import parse_environment
 from gateway.rules.flagwords import describe_held
 
-_NAMED_SOURCES = (b"header:", b"cookie:", b"jwt:")
-_CLIENT_IP = b"client_ip"
+_NAMED_SOURCES: Final = (b"header:", b"cookie:", b"jwt:")
+_CLIENT_IP: Final = b"client_ip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class KeyList:
         return bool(self.exact or self.by_source)
 
 
-EMPTY = KeyList()
+EMPTY: Final = KeyList()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ every leniency is a place where the next server reads another request. One pass,
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.errors import ClientError
 from gateway.rules.framing import bad_request, body_length
@@ -14,11 +15,11 @@ from gateway.rules.tokens import FIELD_NAMES, TOKEN, are_lines
 
 Fields = list[tuple[bytes, bytes]]
 
-_LINE = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % TOKEN)
-_VISIBLE = bytes(range(0x21, 0x7F))
-_OTHER_VERSION = re.compile(rb"%b [!-~]+ HTTP/[02-9](?:\.[0-9])?" % TOKEN)
-_BROKEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
-_SPECIAL = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade"))
+_LINE: Final = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % TOKEN)
+_VISIBLE: Final = bytes(range(0x21, 0x7F))
+_OTHER_VERSION: Final = re.compile(rb"%b [!-~]+ HTTP/[02-9](?:\.[0-9])?" % TOKEN)
+_BROKEN: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
+_SPECIAL: Final = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade"))
 _EMPTY: tuple[bytes, ...] = ()
 
 

@@ -1,11 +1,13 @@
 """When a failed attempt may be tried again (STYLE: only when nothing was sent, or when it can do no harm twice)."""
 
+from typing import Final
+
 from gateway.errors import UpstreamError, UpstreamErrorKind
 
-IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
+IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 """RFC 9110 section 9.2.2."""
 
-MAX_ATTEMPTS = 3
+MAX_ATTEMPTS: Final = 3
 
 
 def may_retry(error: UpstreamError, *, method: bytes, replayable: bool, attempts: int) -> bool:

@@ -5,12 +5,13 @@ The client must not be able to tell from a path which side answered.
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.config.patterns import canonical
 from gateway.rules.paths import encode, is_plain, normalize
 
-_COOKIE_PATH = re.compile(rb"(;\s*path=)([^;]*)", re.IGNORECASE)
-_ORIGIN = re.compile(rb"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*")
+_COOKIE_PATH: Final = re.compile(rb"(;\s*path=)([^;]*)", re.IGNORECASE)
+_ORIGIN: Final = re.compile(rb"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*")
 
 
 @dataclass(frozen=True, slots=True)

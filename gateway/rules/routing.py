@@ -7,6 +7,7 @@ to the next. Pure: `proxy` calls `match` once a request, `gateway explain` calls
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.config.schema import EncodedSlash, RoutesFile
 from gateway.rules.paths import is_plain, readings
@@ -14,7 +15,7 @@ from gateway.rules.route_table import Headers, Match, Rank, Table, compile_route
 
 __all__ = ["Ambiguous", "Explanation", "Lost", "Match", "Missed", "Rank", "Router", "compile_routes"]
 
-_RULES = ("host", "host", "path", "path", "path", "method", "headers", "order")
+_RULES: Final = ("host", "host", "path", "path", "path", "method", "headers", "order")
 
 
 @dataclass(frozen=True, slots=True)

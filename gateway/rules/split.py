@@ -5,6 +5,7 @@ only removes, and features are independent because the name salts the hash.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from xxhash import xxh64_intdigest
 
@@ -13,7 +14,7 @@ from gateway.model import Decision, Reason, Side
 from gateway.rules.keys import Key
 from gateway.rules.policy import FeaturePolicy, KeyList
 
-BUCKETS = 10_000
+BUCKETS: Final = 10_000
 """Always 10000, so that weights are basis points and an Envoy fleet's `weighted_clusters` agrees."""
 
 

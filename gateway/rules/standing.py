@@ -16,10 +16,11 @@ Time and limits are arguments; nothing here waits.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from gateway.rules.backoff import backoff
 
-FIRST_SHARE = 0.1
+FIRST_SHARE: Final = 0.1
 
 
 class Standing(StrEnum):

@@ -4,25 +4,26 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv6Address
+from typing import Final
 
 from gateway.errors import ClientError
 from gateway.rules.framing import bad_request
 
-ALLOW = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+ALLOW: Final = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 """For a 405: what may be sent instead. Other methods go on to the upstream as well."""
 
-MAX_METHOD = 32
+MAX_METHOD: Final = 32
 
-SERVED = frozenset(ALLOW.split(b", "))
-_KNOWN = SERVED | {b"CONNECT", b"TRACE", b"PRI"}
+SERVED: Final = frozenset(ALLOW.split(b", "))
+_KNOWN: Final = SERVED | {b"CONNECT", b"TRACE", b"PRI"}
 
-MAX_HOST = 255 + len(":65535")
+MAX_HOST: Final = 255 + len(":65535")
 
-_is_written = re.compile(rb'[^?#<>"\\]*(?:\?[^#]*)?').fullmatch
+_is_written: Final = re.compile(rb'[^?#<>"\\]*(?:\?[^#]*)?').fullmatch
 """Of what RFC 3986 does not allow in a path, that which no browser sends plainly; the rest goes on as data."""
 
-_HOST = re.compile(rb"((?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?")
-_ABSOLUTE = re.compile(rb"https?://([^/?]*)", re.IGNORECASE)
+_HOST: Final = re.compile(rb"((?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?")
+_ABSOLUTE: Final = re.compile(rb"https?://([^/?]*)", re.IGNORECASE)
 
 
 def check_method(method: bytes) -> None:

@@ -1,14 +1,15 @@
 """Characters of HTTP's grammar (RFC 9110 section 5): what a field's name and value may be made of."""
 
 import re
+from typing import Final
 
-MAX_NAME = 256
+MAX_NAME: Final = 256
 """No field in use has a longer name; what is remembered of names stays small."""
 
-TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 
-_is_token = re.compile(TOKEN).fullmatch
-_TEXT = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
+_is_token: Final = re.compile(TOKEN).fullmatch
+_TEXT: Final = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 
 
 class _FieldNames(dict[bytes, bytes | None]):
@@ -27,8 +28,8 @@ class _FieldNames(dict[bytes, bytes | None]):
         return name
 
 
-_REMEMBERED = 4096
-FIELD_NAMES = _FieldNames()
+_REMEMBERED: Final = 4096
+FIELD_NAMES: Final = _FieldNames()
 """Asked for each field of each head: a look-up in C."""
 
 

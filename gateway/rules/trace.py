@@ -2,12 +2,13 @@
 
 import re
 from binascii import hexlify
+from typing import Final
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._~+/=:@-]{1,128}")
-_NO_TRACE = b"0" * 32
-_NO_SPAN = b"0" * 16
-_ONE = b"0" * 31 + b"1"
-_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._~+/=:@-]{1,128}")
+_NO_TRACE: Final = b"0" * 32
+_NO_SPAN: Final = b"0" * 16
+_ONE: Final = b"0" * 31 + b"1"
+_TRACEPARENT: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 
 
 def request_id(given: bytes | None, fresh: bytes) -> bytes:

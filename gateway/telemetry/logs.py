@@ -13,12 +13,12 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 import orjson
 import structlog
-import xxhash
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from gateway.config.schema import Log, RequestLog
+from gateway.config.schema import Log
 from gateway.model import ALL, NO_FEATURE, NONE, BasisPoints, Reason, Side
 from gateway.percent import format_percent
+from gateway.rules.sample import is_logged
 from gateway.telemetry.log_stream import LossyStream
 from gateway.telemetry.redact import Redact
 
@@ -165,18 +165,6 @@ class RequestLine(NamedTuple):
     upstream: str | None = None
     error: str | None = None
     cut: bool = False
-
-
-def is_logged(status: int, request_id: bytes, policy: Log, *, cut: bool = False) -> bool:
-    """Whether a request gets a line. Errors (500 and above, clients that left, replies that were cut) always do.
-
-    The sample is drawn by the request id, so that gateways which pass one on to each other log the same requests.
-    """
-    if status >= 499 or cut or policy.requests is RequestLog.ALL:
-        return True
-    if policy.requests is RequestLog.ERRORS:
-        return False
-    return xxhash.xxh64_intdigest(request_id) % ALL < policy.sample
 
 
 def request_line(log: Any, line: RequestLine, policy: Log) -> None:

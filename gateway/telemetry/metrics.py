@@ -9,7 +9,7 @@ import math
 import time
 from bisect import bisect_left
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, values
 from prometheus_client.utils import floatToGoString
@@ -36,7 +36,7 @@ class _FastCounter(Counter):
         return self._value  # type: ignore[no-any-return]
 
 
-_BOUNDS = tuple(map(floatToGoString, (*catalogue.BUCKETS, math.inf)))
+_BOUNDS: Final = tuple(map(floatToGoString, (*catalogue.BUCKETS, math.inf)))
 
 
 class _FastHistogram(Histogram):

@@ -9,9 +9,9 @@ import asyncio
 import os
 import select
 import socket
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
-MAX_LEFT_BYTES = 262_144
+MAX_LEFT_BYTES: Final = 262_144
 
 
 class Carried(Protocol):

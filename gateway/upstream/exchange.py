@@ -21,6 +21,7 @@ Rules:
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from math import inf
+from typing import Final
 
 from gateway.errors import UpstreamError, UpstreamErrorKind
 from gateway.runner import Runner, park, running
@@ -34,7 +35,7 @@ from gateway.upstream.upload import send_body
 CONTINUE_SECONDS = 1.0
 """How long a body is held for an upstream to say 100 (RFC 9110 section 10.1.1); what curl waits, too."""
 
-READ_AHEAD_BYTES = 65_536
+READ_AHEAD_BYTES: Final = 65_536
 """How much of a body waits here before reading from the socket stops; one read more (256 KiB) may come on top."""
 
 

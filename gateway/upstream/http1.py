@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from math import inf
+from typing import Final
 
 from gateway.errors import UpstreamError
 from gateway.rules.blame import is_well, verdict_of
@@ -26,7 +27,7 @@ from gateway.upstream.request_head import encode_head
 from gateway.upstream.resolver import Lookup
 from gateway.upstream.tls import Tls
 
-SWEEP_SECONDS = 0.05
+SWEEP_SECONDS: Final = 0.05
 
 
 class Http1Client:

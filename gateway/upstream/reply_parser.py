@@ -21,6 +21,7 @@ unwound from a half-read one. It holds no reference to itself, so it is freed wi
 
 import re
 from enum import IntEnum
+from typing import Final
 
 from httptools import HttpParserError, HttpResponseParser
 
@@ -28,17 +29,20 @@ from gateway.rules.framing import MAX_LENGTH_DIGITS
 from gateway.rules.tokens import FIELD_NAMES, MAX_NAME, are_lines
 from gateway.upstream.api import Headers
 
-MAX_HEAD_BYTES = 65_536
-MAX_FIELDS = 200
-MAX_INTERIM_REPLIES = 10
-MAX_PIECES = 64
+MAX_HEAD_BYTES: Final = 65_536
+MAX_FIELDS: Final = 200
+MAX_INTERIM_REPLIES: Final = 10
+MAX_PIECES: Final = 64
 
-_status_line = re.compile(rb"HTTP/1\.([0-9]) ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?").fullmatch
-_BARE_LF = re.compile(rb"(?<!\r)\n")
-_START = b"HTTP/1."
-_END = b"\r\n\r\n"
-_CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
-_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+_STATUSES: Final = {b" %d" % status: status for status in range(100, 600)}
+_AFTER_STATUS: Final = frozenset((b" ", b""))
+"""A reason may follow, of anything but control characters; or not even the space before it (RFC 9112 section 4)."""
+
+_BARE_LF: Final = re.compile(rb"(?<!\r)\n")
+_START: Final = b"HTTP/1."
+_END: Final = b"\r\n\r\n"
+_CHUNKED_HEAD: Final = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 
 
 class MalformedReplyError(Exception):
@@ -219,10 +223,10 @@ class ReplyParser:
 
     def _read_head(self, head: bytes) -> None:
         lines = head[:-4].split(b"\r\n")
-        first = _status_line(lines[0])
-        if first is None:
+        first = lines[0]
+        status = _STATUSES.get(first[8:12], 0) if first.startswith(b"HTTP/1.") else 0
+        if not status or not b"0" <= first[7:8] <= b"9" or first[12:13] not in _AFTER_STATUS:
             raise MalformedReplyError("The reply's status line is not valid.")
-        status = int(first[2])
         if status == 101:
             raise MalformedReplyError("The upstream switched protocols without being asked.")
         if not are_lines(head, len(lines) + 1):
@@ -239,7 +243,7 @@ class ReplyParser:
         if status < 200:
             self._keep_interim(status, fields)
         else:
-            self._frame(status, fields, http10=first[1] == b"0")  # RFC 9110 section 2.5: a later one is read as 1.1
+            self._frame(status, fields, http10=first[7:8] == b"0")  # RFC 9110 section 2.5: a later one is read as 1.1
 
     def _keep_interim(self, status: int, fields: _Fields) -> None:
         """RFC 9112 section 6.3: it has no body, so what says that there is one cannot be read in one way."""

@@ -1,9 +1,11 @@
 """A request as bytes: the head with its framing, and nothing in it that could become a second request."""
 
+from typing import Final
+
 from gateway.upstream.api import BodyLengthError, OutboundRequest
 
-_HARMLESS = bytes(byte for byte in range(256) if byte not in b"\0\r\n")
-_NEEDS_LENGTH = frozenset({b"POST", b"PUT", b"PATCH"})
+_HARMLESS: Final = bytes(byte for byte in range(256) if byte not in b"\0\r\n")
+_NEEDS_LENGTH: Final = frozenset({b"POST", b"PUT", b"PATCH"})
 
 
 def encode_head(request: OutboundRequest) -> bytes:
@@ -25,10 +27,12 @@ def checked_head(request: OutboundRequest) -> bytes:
     """The request line and the headers as given. Raises ValueError if a part holds CR, LF or NUL, the request line a
     space too many, or the headers framing of their own: the caller made a request that must not be sent.
     """
-    lines = [b"%b %b HTTP/1.1" % (request.method, request.target)]
-    lines += [b": ".join(header) for header in request.headers]
-    head = b"\r\n".join(lines)
-    if head.translate(None, _HARMLESS) != b"\r\n" * len(request.headers) or lines[0].count(b" ") != 2:
+    first = b"%b %b HTTP/1.1" % (request.method, request.target)
+    parts = [first]
+    for name, value in request.headers:
+        parts += (b"\r\n", name, b": ", value)
+    head = b"".join(parts)
+    if head.translate(None, _HARMLESS) != b"\r\n" * len(request.headers) or first.count(b" ") != 2:
         raise ValueError("a part of the request's head holds a byte that must not be there")
     if b"\r\ncontent-length:" in head or b"\r\ntransfer-encoding:" in head:
         raise ValueError("the request's headers hold framing, which is the client's to add")
