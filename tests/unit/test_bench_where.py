@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.where import LOOP, REST, TO_CLIENT, WRITE, row_of, shares, table
+from bench.where import LOOP, REST, TO_CLIENT, WRITE, folded, row_of, shares, table
 
 TASK = "run (uvloop/__init__.py:1);task_step (_asynciomodule.c:1);Cycle.run (gateway/edge/cycle.py:1)"
 READ = "uv_run (core.c:1);EdgeProtocol.data_received (gateway/edge/protocol.py:1)"
@@ -26,6 +26,23 @@ SEND = f"{SERVE};Proxy._send (gateway/proxy.py:1);Http1Client.send (gateway/upst
 )
 def test_a_sample_belongs_to_the_innermost_part_that_is_named(stack, row):
     assert row_of(stack) == row
+
+
+STEP = """\
+\tffffffff82024f61 __tcp_transmit_skb
+\t           f8350 __GI___libc_write
+\t          15ec3e CPyDef_%s
+\t           d1000 CPyDef_%s
+\t           1f000 CPyDef_proxy____handle_Proxy_gen_____mypyc_generator_helper__
+"""
+
+
+def test_compiled_code_is_told_from_what_perf_has_seen():
+    to_upstream = STEP % ("upstream___connection___Connection___write", "proxy____send_Proxy_gen_____mypyc")
+    to_client = STEP % ("wire___Wire___write", "proxy____relay_Proxy_gen_____mypyc")
+    deciding = " 1 PyDict_New\n 2 CPyDef_assign___choose_side\n 3 CPyDef_proxy___Proxy___decide\n"
+    parts = shares(folded("\n".join((to_upstream, to_client, deciding, " 1 uv_run\n"))))
+    assert parts == {WRITE: 0.25, TO_CLIENT: 0.25, "decide": 0.25, LOOP: 0.25}
 
 
 def test_the_rows_add_up():
