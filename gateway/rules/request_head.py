@@ -65,16 +65,15 @@ def parse_head(head: bytes, limits: HeadLimits) -> RequestHead:
 
     Raises ClientError: 400, 405, 414, 417, 431, 501 or 505.
     """
-    line, *lines = head.split(b"\r\n")
-    method, target, minor = parse_line(line, limits)
-    if len(head) > limits.head_bytes or len(lines) - 1 > limits.fields:
+    lines = head.split(b"\r\n")
+    method, target, minor = parse_line(lines[0], limits)
+    if len(head) > limits.head_bytes or len(lines) - 2 > limits.fields:
         raise too_large_head()
-    if not are_lines(head, len(lines)):
+    if not are_lines(head, len(lines) - 1):
         raise bad_request("the head holds a bare line end or a control character")
-    lines.pop()  # what follows the last CRLF: nothing
     fields: Fields = []
     special: dict[bytes, tuple[bytes, ...]] = {}
-    for text in lines:
+    for text in lines[1:-1]:  # what follows the last CRLF is nothing
         raw, colon, value = text.partition(b":")
         name = FIELD_NAMES[raw]
         if name is None or not colon:

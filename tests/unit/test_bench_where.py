@@ -41,7 +41,7 @@ def test_compiled_code_is_told_from_what_perf_has_seen():
     to_upstream = STEP % ("upstream___connection___Connection___write", "proxy____send_Proxy_gen_____mypyc")
     to_client = STEP % ("wire___Wire___write", "proxy____relay_Proxy_gen_____mypyc")
     deciding = " 1 PyDict_New\n 2 CPyDef_assign___choose_side\n 3 CPyDef_proxy___Proxy___decide\n"
-    parts = shares(folded("\n".join((to_upstream, to_client, deciding, " 1 uv_run\n"))))
+    parts = shares(folded(f"{to_upstream}\n{to_client}\n{deciding}\n 1 uv_run\n"))
     assert parts == {WRITE: 0.25, TO_CLIENT: 0.25, "decide": 0.25, LOOP: 0.25}
 
 
