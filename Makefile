@@ -28,7 +28,7 @@ test: lint compile  ## lint, types, all tests (those that measure under load alo
 	$(BIN)/python -m pytest $(ALONE)
 	GATEWAY_COMPILED=0 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(AGAIN)
 
-bench: $(VENV)/.installed-dev  ## the gateway beside its peers: make bench QUICK=1, make bench ARGS="--only ours,nginx --workloads get"
+bench: $(VENV)/.installed-dev compile  ## the gateway beside its peers: make bench QUICK=1, make bench ARGS="--only ours,nginx --workloads get"
 	$(BIN)/python -m bench $(if $(QUICK),--quick) $(ARGS)
 
 bench-peers: $(VENV)/.installed-dev  ## Envoy, Traefik, Caddy and aiohttp into .venv, for `make bench`

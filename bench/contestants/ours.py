@@ -52,14 +52,15 @@ class Ours:
         return None if self.python.is_file() else f"make install, for there is no {self.python}"
 
     def version(self) -> str:
-        """With the commit of its checkout, where it runs from one."""
-        number = said_by(str(self.python), "-P", "-m", "gateway", "version").rpartition(" ")[2]
+        """With the commit of its checkout, where it runs from one, and whether it is compiled."""
+        number, _, rest = said_by(str(self.python), "-P", "-m", "gateway", "version").partition(" ")
+        about = [rest.strip("()")] if rest else []
         package = said_by(str(self.python), "-P", "-c", "import gateway; print(gateway.__path__[0])")
         git = shutil.which("git")
-        if git is None or not Path(package).is_dir():
-            return number
-        commit = said_by(git, "-C", package, "describe", "--always", "--dirty", "--abbrev=12", "--exclude", "*")
-        return f"{number} ({commit})" if re.fullmatch(r"[0-9a-f]+(-dirty)?", commit) else number
+        if git is not None and Path(package).is_dir():
+            commit = said_by(git, "-C", package, "describe", "--always", "--dirty", "--abbrev=12", "--exclude", "*")
+            about += [commit] if re.fullmatch(r"[0-9a-f]+(-dirty)?", commit) else []
+        return f"{number} ({', '.join(about)})" if about else number
 
     def launch(self, place: Place) -> Launch:
         """`-P`: what is installed there, not a gateway that happens to lie in the directory."""
