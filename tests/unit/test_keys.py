@@ -4,10 +4,10 @@ from base64 import urlsafe_b64encode
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.rules.keys import MAX_TOKEN_BYTES, KeySource, identify, parse_source, read_source
+from gateway.rules.keys import MAX_TOKEN_BYTES, KeySource, identify, parse_source, read_cookie, read_source
 
 
 def read(source, *fields, client_ip="10.0.0.1"):
@@ -127,3 +127,21 @@ def test_the_first_source_that_is_present_wins_and_an_empty_one_is_absent():
     assert identify(sources, [], "10.0.0.1").value == b"10.0.0.1"
     assert identify(sources[:2], [], "10.0.0.1") is None
     assert identify(sources, [], "") is None
+
+
+def split_at_each_semicolon(value, name):
+    """The last pair of the name, found by looking at all of them."""
+    pairs = [pair.strip(b" \t") for pair in value.split(b";")]
+    named = [pair[len(name) + 1 :] for pair in pairs if pair.startswith(name + b"=")]
+    return named[-1] if named else None
+
+
+@given(values=st.lists(st.text("ab=; \tx", max_size=12).map(str.encode), max_size=3))
+@example(values=[b"a=1; xa=2"])
+@example(values=[b"a=; ba=1;a=2 ;", b"a"])
+@example(values=[b"aa=1"])
+def test_a_cookie_found_from_the_end_is_the_last_of_its_name(values):
+    fields = [(b"cookie", value) for value in values]
+    found = [split_at_each_semicolon(value, b"a") for value in values]
+    expected = next((one for one in reversed(found) if one is not None), None)
+    assert read_cookie(fields, b"a") == expected
