@@ -1,6 +1,7 @@
 """The stack as `make run` starts it, on free ports, shared by the tests of this folder."""
 
 import asyncio
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
@@ -56,12 +57,16 @@ class RunningStack:
 
     async def in_force(self, text):
         """Writes routes.yaml and waits until every worker runs it."""
-        before = self.status()["config"]["accepted_sha256"]
+        wanted = sha256(text.encode()).hexdigest()
         self.routes.write_text(text)
 
         def taken():
             config = self.status()["config"]
-            return config["accepted_sha256"] != before and config["file_in_force"] and not config["workers_behind"]
+            return (
+                wanted.startswith(config["accepted_sha256"])
+                and config["file_in_force"]
+                and not config["workers_behind"]
+            )
 
         await until(taken, what="the edit being in force")
 
