@@ -52,10 +52,10 @@ async def in_task() -> None:
         await _TASK
 
 
-async def in_a_task(awaitable: Awaitable[None]) -> None:
-    """For what may ask for its task from its very beginning: the whole of it."""
+async def in_a_task(work: Callable[[], Awaitable[None]]) -> None:
+    """For what may ask for its task from its very beginning: it is called, and awaited, in one."""
     await in_task()
-    await awaitable
+    await work()
 
 
 class Runner:

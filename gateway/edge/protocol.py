@@ -17,6 +17,7 @@ Rules:
 import asyncio
 import secrets
 import time
+from functools import partial
 from math import inf
 from typing import Final
 
@@ -159,7 +160,7 @@ class EdgeProtocol(Connection):
         if self._take is not None:
             self._run(Runner(self._take(head, self, cycle.receive, cycle.send), self.loop, cycle.ended))
         else:
-            app = self._app(request_scope(self._scope, head), cycle.receive, cycle.send)
+            app = partial(self._app, request_scope(self._scope, head), cycle.receive, cycle.send)
             self._run(Runner(in_a_task(app), self.loop, cycle.ended))
 
     def _run(self, runner: Runner) -> None:

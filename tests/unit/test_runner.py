@@ -122,12 +122,23 @@ async def test_what_needs_a_task_has_one(wrapped):
             seen.append(asyncio.current_task())
 
     seen = []
-    _, ends = started(in_a_task(work()) if wrapped else work())
+    _, ends = started(in_a_task(work) if wrapped else work())
     assert seen == []
     await turns()
     assert len(seen) == 1
     assert seen[0] is not asyncio.current_task()
     assert ends == [None]
+
+
+async def test_what_is_cancelled_before_its_task_has_begun_is_never_called():
+    def never():
+        raise AssertionError("it was called")
+
+    runner, ends = started(in_a_task(never))
+    runner.cancel()
+    await turns()
+
+    assert [type(error) for error in ends] == [asyncio.CancelledError]
 
 
 async def test_in_a_task_there_is_one_already():
