@@ -58,7 +58,7 @@ PURE = {
 }  # fmt: skip
 """All that rules may use from outside: no I/O, no clock, no randomness, no web framework."""
 
-INDEPENDENT = ("gateway", "legacy_backend", "new_backend", "migrations", "bench")
+INDEPENDENT = ("gateway", "legacy_backend", "new_backend", "migrations", "bench", "resumekit", "traffic")
 
 
 def modules(package):
