@@ -1,4 +1,4 @@
-# make run | make test | make install | make compile | make lint | make bench | make faults | make soak | make fuzz | make lock | make clean
+# make run | make test | make install | make compile | make lint | make bench | make faults | make soak | make fuzz | make traffic | make lock | make clean
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -10,7 +10,7 @@ AGAIN  := tests/unit tests/fuzz tests/wire/test_edge_framing.py tests/wire/test_
           tests/wire/test_replies_endings.py tests/wire/test_upstream_streams.py tests/wire/test_websocket_ending.py
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 
-.PHONY: run test install compile lint bench bench-peers faults soak fuzz lock clean
+.PHONY: run test install compile lint bench bench-peers faults soak fuzz traffic lock clean
 
 run: install compile  ## everything on embedded defaults; make run ARGS="--port 8080"
 	@exec $(BIN)/python -m stack $(ARGS)
@@ -42,6 +42,9 @@ soak: $(VENV)/.installed-dev  ## twenty minutes at half capacity: memory, socket
 
 fuzz: $(VENV)/.installed-dev  ## 1,000,000 mutated requests, 200,000 replies; make fuzz ARGS="--seed 2"
 	$(BIN)/python -m tests.fuzz --write $(ARGS)
+
+traffic: $(VENV)/.installed-dev  ## users on whole journeys through a running stack: make traffic ARGS="--rate 5 --seconds 60"
+	$(BIN)/python -m traffic $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -49,6 +49,7 @@ def _layout() -> Layout:
     parser.add_argument("--port", type=int, default=8000, help="where clients connect")
     parser.add_argument("--admin-port", type=int, default=8001)
     parser.add_argument("--redis-port", type=int, default=6390)
+    parser.add_argument("--cache-port", type=int, default=6391, help="of the new backend's cache")
     parser.add_argument("--legacy-port", type=int, default=DEFAULT_LEGACY_PORT)
     parser.add_argument("--new-port", type=int, default=DEFAULT_NEW_PORT)
     parser.add_argument("--workers", type=int, default=2)

@@ -19,6 +19,7 @@ class Layout:
     port: int = 8000
     admin_port: int = 8001
     redis_port: int = 6390
+    cache_port: int = 6391
     legacy_port: int = DEFAULT_LEGACY_PORT
     new_port: int = DEFAULT_NEW_PORT
     workers: int = 2
@@ -30,6 +31,7 @@ class Layout:
             "gateway": (self.port, "--port"),
             "gateway's admin": (self.admin_port, "--admin-port"),
             "embedded Valkey": (self.redis_port, "--redis-port"),
+            "new backend's cache": (self.cache_port, "--cache-port"),
             "legacy backend": (self.legacy_port, "--legacy-port"),
             "new backend": (self.new_port, "--new-port"),
         }
@@ -40,12 +42,17 @@ class Layout:
         return self.home / "logs"
 
     def environment(self) -> dict[str, str]:
-        """What both services share: the database and the signing key, so that a session moves between them."""
+        """What both services share: database, files and signing key, so that users and their work move between them."""
         return {
             **os.environ,
             "DATABASE_URL": os.environ.get("DATABASE_URL", f"sqlite:///{self.home / 'app.db'}"),
+            "STORAGE_DIR": os.environ.get("STORAGE_DIR", str(self.home / "files")),
             "JWT_SECRET": self._secret(),
         }
+
+    def environment_of_new(self) -> dict[str, str]:
+        """It has a cache beside, which is not the gateway's Valkey."""
+        return {**self.environment(), "REDIS_URL": f"redis://127.0.0.1:{self.cache_port}/0"}
 
     def _secret(self) -> str:
         """Made at the first run and kept, so that sessions outlive a restart."""

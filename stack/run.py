@@ -11,6 +11,7 @@ import urllib.request
 from math import inf
 from pathlib import Path
 
+from gateway import embedded
 from gateway.serve.child import Child
 from stack.layout import Layout
 from stack.stops import Stops
@@ -40,8 +41,12 @@ class Stack:
             self._check_ports()
             self.layout.logs.mkdir(parents=True, exist_ok=True)
             self._migrate()
+            self._launch_cache()
             self._launch("legacy", "-m", "legacy_backend", "--port", str(self.layout.legacy_port))
-            self._launch("new", "-m", "new_backend", "--port", str(self.layout.new_port))
+            self._launch(
+                *("new", "-m", "new_backend", "--port", str(self.layout.new_port)),
+                environment=self.layout.environment_of_new(),
+            )
             self._launch_gateway()
             self._wait_until_ready()
         except BaseException:
@@ -77,10 +82,16 @@ class Stack:
         if ran.returncode != 0:
             raise StackError(f"the database could not be migrated:\n{ran.stderr.strip()}")
 
-    def _launch(self, name: str, *arguments: str, environment: dict[str, str] | None = None) -> None:
+    def _launch(
+        self,
+        name: str,
+        *arguments: str,
+        program: str = sys.executable,
+        environment: dict[str, str] | None = None,
+    ) -> None:
         child = Child(
             name,
-            (sys.executable, *arguments),
+            (program, *arguments),
             environment or self.layout.environment(),
             mortal=True,
             log=self.layout.logs / f"{name}.log",
@@ -88,6 +99,14 @@ class Stack:
         self.children.append(child)
         with self.stops.held():
             child.start()
+
+    def _launch_cache(self) -> None:
+        """A Valkey that may lose everything at any time: it is the application's cache."""
+        layout = self.layout
+        options = {"bind": "127.0.0.1", "port": str(layout.cache_port), "save": "", "appendonly": "no"}
+        options |= {"maxmemory": "64mb", "maxmemory-policy": "allkeys-lru", "dir": str(layout.home)}
+        words = [word for name, value in options.items() for word in (f"--{name}", value)]
+        self._launch("cache", *words, program=str(embedded.binary()))
 
     def _launch_gateway(self) -> None:
         layout = self.layout
@@ -103,9 +122,10 @@ class Stack:
         layout = self.layout
         waiting = {
             "legacy": f"http://127.0.0.1:{layout.legacy_port}/healthz",
-            "new": f"http://127.0.0.1:{layout.new_port}/healthz",
             "gateway": f"http://127.0.0.1:{layout.admin_port}/readyz?workers=all",
         }
+        if "down" not in os.environ.get("FAULTS", "").split(","):
+            waiting["new"] = f"http://127.0.0.1:{layout.new_port}/healthz"
         deadline = time.monotonic() + READY_SECONDS
         while waiting:
             self._fail_if_one_died()

@@ -16,7 +16,7 @@ from bench.ports import free_port
 from tests.support.gateway_process import alive, descendants, get, until
 
 ROOT = Path(__file__).resolve().parents[2]
-PORTS = ("--port", "--admin-port", "--redis-port", "--legacy-port", "--new-port")
+PORTS = ("--port", "--admin-port", "--redis-port", "--cache-port", "--legacy-port", "--new-port")
 
 
 class StackProcess:
