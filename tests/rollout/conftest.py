@@ -15,15 +15,6 @@ from tests.support.load import until
 
 ROOT = Path(__file__).resolve().parents[2]
 
-SECOND_FEATURE = """
-  upload:
-    legacy: legacy
-    new: new
-    percent: 0
-    key: ["cookie:gateway_id"]
-    no_key: issue
-"""
-
 
 class RunningStack:
     """The stack and what operators do to it."""
@@ -76,18 +67,17 @@ def stack(tmp_path_factory):
     home = tmp_path_factory.mktemp("stack")
     text = (ROOT / "routes.yaml").read_text()
     assert "\nroutes:\n" in text
-    text = text.replace(
-        "\nroutes:\n", f'{SECOND_FEATURE}\nroutes:\n  - {{path: "/api/v1/upload/*", feature: upload}}\n'
-    )
+    text = text.replace("\nroutes:\n", '\nroutes:\n  - {path: "/api/v1/upload/*", feature: upload}\n')
     shipped = home / "shipped.yaml"
     shipped.write_text(text)
-    port, admin, redis, legacy, new = (free_port() for _ in range(5))
+    port, admin, redis, cache, legacy, new = (free_port() for _ in range(6))
     layout = Layout(
         home=home,
         routes=shipped,
         port=port,
         admin_port=admin,
         redis_port=redis,
+        cache_port=cache,
         legacy_port=legacy,
         new_port=new,
     )
@@ -106,6 +96,6 @@ def _clean(stack):
     """Each test begins with the shipped routes and without flags."""
     yield
     stack.routes.write_text(stack.good_routes)
-    for feature in ("auth", "upload"):
+    for feature in ("auth", "upload", "ai", "review"):
         stack.flag(feature, "enable")
         stack.flag(feature, "unset")

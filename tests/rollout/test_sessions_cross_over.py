@@ -38,6 +38,6 @@ def test_a_login_survives_the_move_to_new_and_back(stack, client):
 
 def test_the_rest_of_the_application_is_legacys(stack, client):
     stack.set_percent("auth", 100)
-    reply = client.get("/api/v1/resumes")
+    reply = client.get("/api/v1/openapi.json")
     assert reply.headers["x-served-by"] == "legacy"
     assert reply.headers["x-gateway-side"] == "fixed"
