@@ -90,6 +90,7 @@ class Proxy:
             raw_path=path,
             query=mark + query,
             fields=head.fields,
+            named=head.named,
             scheme=edge.scheme,
             peer=edge.address,
             http_version="1.1" if head.minor else "1.0",
@@ -148,6 +149,7 @@ class Proxy:
             raw_path=raw_path,
             query=b"?" + scope["query_string"] if scope["query_string"] or mark else b"",
             fields=scope["headers"],
+            named=headers.by_name(scope["headers"]),
             scheme=scope.get("scheme", "http"),
             peer=scope["client"][0] if scope.get("client") else "",
             http_version=scope.get("http_version", "1.1"),
@@ -160,13 +162,13 @@ class Proxy:
         raw_path: bytes,
         query: bytes,
         fields: headers.Fields,
+        named: Mapping[bytes, bytes],
         scheme: str,
         peer: str,
         http_version: str,
     ) -> Exchange:
         held = self.held
         plan = held.plan
-        named = headers.by_name(fields)
         trusted = headers.is_trusted(peer, plan.trusted)
         return Exchange(
             plan=plan,

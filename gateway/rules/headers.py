@@ -143,12 +143,18 @@ _goes_on_from_a_stranger: Final = _GoesOnFromAStranger()
 _comes_back: Final = _ComesBack()
 
 
-def forwardable_request(fields: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> Fields:
-    """The client's fields that go on, in order; what the gateway sets itself is not among them."""
+def forwardable_request(
+    fields: Sequence[tuple[bytes, bytes]], named: Mapping[bytes, bytes], *, trusted: bool
+) -> Fields:
+    """The client's fields that go on, in order; what the gateway sets itself is not among them. named: the first value
+    of each.
+    """
     passes = _goes_on if trusted else _goes_on_from_a_stranger
     kept = [field for field in fields if passes[field[0]]]
-    named = connection_named(fields)
-    return [field for field in kept if field[0] not in named] if named else kept
+    if b"connection" not in named:
+        return kept
+    dropped = connection_named(fields)
+    return [field for field in kept if field[0] not in dropped] if dropped else kept
 
 
 def forwardable_response(fields: Sequence[tuple[bytes, bytes]]) -> Fields:
@@ -259,7 +265,7 @@ def forwarding_fields(
     """
     address = peer.encode("ascii", "replace")
     proto = scheme.encode("ascii")
-    node = b'"[%b]"' % address if b":" in address else address or b"unknown"
+    node = b'"[%b]"' % address if address.find(b":") >= 0 else address or b"unknown"
     element = b'for=%b;host="%b";proto=%b' % (node, host, proto) if host else b"for=%b;proto=%b" % (node, proto)
     chain = address
     if trusted:

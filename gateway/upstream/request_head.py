@@ -28,13 +28,12 @@ def checked_head(request: OutboundRequest) -> bytes:
     space too many, or the headers framing of their own: the caller made a request that must not be sent.
     """
     first = b"%b %b HTTP/1.1" % (request.method, request.target)
-    parts = [first]
-    for name, value in request.headers:
-        parts += (b"\r\n", name, b": ", value)
-    head = b"".join(parts)
+    lines = [first]
+    lines += [b": ".join(field) for field in request.headers]
+    head = b"\r\n".join(lines)
     if head.translate(None, _HARMLESS) != b"\r\n" * len(request.headers) or first.count(b" ") != 2:
         raise ValueError("a part of the request's head holds a byte that must not be there")
-    if b"\r\ncontent-length:" in head or b"\r\ntransfer-encoding:" in head:
+    if head.find(b"\r\ncontent-length:") >= 0 or head.find(b"\r\ntransfer-encoding:") >= 0:  # `in` raises and catches
         raise ValueError("the request's headers hold framing, which is the client's to add")
     return head
 
