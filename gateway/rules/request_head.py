@@ -16,7 +16,7 @@ from gateway.rules.tokens import FIELD_NAMES, TOKEN, are_lines
 Fields = list[tuple[bytes, bytes]]
 
 _LINE: Final = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % TOKEN)
-_VISIBLE: Final = bytes(range(0x21, 0x7F))
+_VISIBLE: Final = bytes(byte if 0x21 <= byte < 0x7F else ord("?") for byte in range(256))
 _OTHER_VERSION: Final = re.compile(rb"%b [!-~]+ HTTP/[02-9](?:\.[0-9])?" % TOKEN)
 _BROKEN: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
 _EMPTY: tuple[bytes, ...] = ()
@@ -79,7 +79,7 @@ def parse_head(head: bytes, limits: HeadLimits) -> RequestHead:
     method, target, minor = parse_line(lines[0], limits)
     if len(head) > limits.head_bytes or len(lines) - 2 > limits.fields:
         raise too_large_head()
-    if not are_lines(head, len(lines) - 1):
+    if not are_lines(lines):
         raise bad_request("the head holds a bare line end or a control character")
     fields: Fields = []
     named: dict[bytes, bytes] = {}
@@ -143,7 +143,7 @@ def parse_line(line: bytes, limits: HeadLimits) -> tuple[bytes, bytes, int]:
     parts = line.split(b" ")
     if len(parts) == 3 and parts[0] in SERVED and parts[2] == b"HTTP/1.1":  # as nearly all are
         method, target = parts[0], parts[1]
-        if 0 < len(target) <= limits.target_bytes and not target.translate(None, _VISIBLE):
+        if 0 < len(target) <= limits.target_bytes and target.translate(_VISIBLE) == target:
             return method, target, 1
     found = _LINE.fullmatch(line)
     if found is None:

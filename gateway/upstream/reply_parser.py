@@ -229,7 +229,7 @@ class ReplyParser:
             raise MalformedReplyError("The reply's status line is not valid.")
         if status == 101:
             raise MalformedReplyError("The upstream switched protocols without being asked.")
-        if not are_lines(head, len(lines) + 1):
+        if not are_lines(lines):
             raise MalformedReplyError("The reply's head holds a bare line end or a control character.")
         if len(lines) - 1 > MAX_FIELDS:
             raise MalformedReplyError("The reply has too many header fields.")

@@ -4,7 +4,7 @@ from typing import Final
 
 from gateway.upstream.api import BodyLengthError, OutboundRequest
 
-_HARMLESS: Final = bytes(byte for byte in range(256) if byte not in b"\0\r\n")
+_HARMLESS: Final = bytes(byte if byte not in b"\0\r\n" else ord("?") for byte in range(256))
 _NEEDS_LENGTH: Final = frozenset({b"POST", b"PUT", b"PATCH"})
 
 
@@ -30,9 +30,10 @@ def checked_head(request: OutboundRequest) -> bytes:
     first = b"%b %b HTTP/1.1" % (request.method, request.target)
     lines = [first]
     lines += [b": ".join(field) for field in request.headers]
-    head = b"\r\n".join(lines)
-    if head.translate(None, _HARMLESS) != b"\r\n" * len(request.headers) or first.count(b" ") != 2:
+    text = b"".join(lines)
+    if text.translate(_HARMLESS) != text or first.count(b" ") != 2:
         raise ValueError("a part of the request's head holds a byte that must not be there")
+    head = b"\r\n".join(lines)
     if head.find(b"\r\ncontent-length:") >= 0 or head.find(b"\r\ntransfer-encoding:") >= 0:  # `in` raises and catches
         raise ValueError("the request's headers hold framing, which is the client's to add")
     return head
