@@ -32,6 +32,7 @@ from gateway.rules.override import find_override
 from gateway.rules.plan import FeaturePlan, Plan
 from gateway.rules.policy import FeaturePolicy
 from gateway.rules.request_head import RequestHead
+from gateway.runner import over, running
 from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamClient, UpstreamGuard, UpstreamResponse
 from gateway.websocket import WebSockets
 
@@ -113,6 +114,8 @@ class Proxy:
             self._running -= 1
             client.close()
             self.settle(exchange)
+        if running() is not None:
+            await over()
 
     async def serve(self, exchange: Exchange, client: ClientSide) -> None:
         """The life of a request that goes well, and of one that is tried again."""
@@ -185,9 +188,13 @@ class Proxy:
             peer=peer,
             trusted=trusted,
             client_ip=headers.client_address(peer, fields, plan.trusted) if trusted else peer,
-            request_id=trace.request_id(named.get(b"x-request-id"), self._random.randbytes(16)),
+            request_id=trace.request_id(named.get(b"x-request-id"), self._fresh(16)),
             http_version=http_version,
         )
+
+    def _fresh(self, size: int) -> bytes:
+        """What `randbytes` gives, without the call of it, which is never compiled."""
+        return self._random.getrandbits(8 * size).to_bytes(size, "little")
 
     def _check_load(self, exchange: Exchange) -> None:
         if self._running > exchange.plan.limits.max_requests_in_flight:
@@ -268,7 +275,7 @@ class Proxy:
             exchange,
             exchange.plan.upstreams[exchange.decision.upstream],
             body,
-            fresh=self._random.randbytes(24),
+            fresh=self._fresh(24),
             admit=partial(self._still_decided, exchange) if exchange.side is Side.NEW else None,
         )
 
