@@ -165,7 +165,7 @@ class Proxy:
         raw_path: bytes,
         query: bytes,
         fields: headers.Fields,
-        named: Mapping[bytes, bytes],
+        named: dict[bytes, bytes],
         scheme: str,
         peer: str,
         http_version: str,

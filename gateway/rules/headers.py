@@ -4,7 +4,7 @@ Everything that a hop may not forward is removed before anything is added, so no
 sends can pass for ours.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
@@ -68,7 +68,7 @@ _NEVER_BY_CONNECTION: Final = frozenset(
 _NOBODY: frozenset[bytes] = frozenset()
 
 
-def by_name(fields: Sequence[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
+def by_name(fields: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     """The first value of each field: one pass in C for a request's many look-ups."""
     return dict(reversed(fields))
 
@@ -143,9 +143,7 @@ _goes_on_from_a_stranger: Final = _GoesOnFromAStranger()
 _comes_back: Final = _ComesBack()
 
 
-def forwardable_request(
-    fields: Sequence[tuple[bytes, bytes]], named: Mapping[bytes, bytes], *, trusted: bool
-) -> Fields:
+def forwardable_request(fields: Sequence[tuple[bytes, bytes]], named: dict[bytes, bytes], *, trusted: bool) -> Fields:
     """The client's fields that go on, in order; what the gateway sets itself is not among them. named: the first value
     of each.
     """
@@ -236,7 +234,7 @@ def client_address(peer: str, fields: Sequence[tuple[bytes, bytes]], trusted: Ne
     return peer
 
 
-def client_origin(named: Mapping[bytes, bytes], *, scheme: str, host: bytes, trusted: bool) -> tuple[str, bytes]:
+def client_origin(named: dict[bytes, bytes], *, scheme: str, host: bytes, trusted: bool) -> tuple[str, bytes]:
     """Scheme and host as the user's browser has them: a trusted proxy in front of us says so, if it does."""
     if not trusted:
         return scheme, host
@@ -265,7 +263,7 @@ def forwarding_fields(
     """
     address = peer.encode("ascii", "replace")
     proto = scheme.encode("ascii")
-    node = b'"[%b]"' % address if address.find(b":") >= 0 else address or b"unknown"
+    node = b'"[%b]"' % address if ":" in peer else address or b"unknown"
     element = b'for=%b;host="%b";proto=%b' % (node, host, proto) if host else b"for=%b;proto=%b" % (node, proto)
     chain = address
     if trusted:

@@ -11,7 +11,7 @@ from typing import Final
 from gateway.errors import ClientError
 from gateway.rules.framing import bad_request, body_length
 from gateway.rules.target import SERVED, check_method, resolve_target
-from gateway.rules.tokens import FIELD_NAMES, TOKEN, are_lines
+from gateway.rules.tokens import FIELD_NAMES, TOKEN, are_lines, field_value
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -83,12 +83,12 @@ def parse_head(head: bytes, limits: HeadLimits) -> RequestHead:
         raise bad_request("the head holds a bare line end or a control character")
     fields: Fields = []
     named: dict[bytes, bytes] = {}
-    for text in lines[1:-1]:  # what follows the last CRLF is nothing
-        raw, colon, value = text.partition(b":")
+    for line in lines[1:-1]:  # what follows the last CRLF is nothing
+        raw, colon, text = line.partition(b":")
         name = FIELD_NAMES[raw]
         if name is None or not colon:
             raise bad_request("a field of the head has no valid name")
-        value = value.strip(b" \t")
+        value = field_value(text)
         fields.append((name, value))
         named.setdefault(name, value)
     return _meaning(method, target, minor, fields, named)

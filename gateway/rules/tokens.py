@@ -10,6 +10,7 @@ MAX_NAME: Final = 256
 TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 
 _is_token: Final = re.compile(TOKEN).fullmatch
+_SPACE: Final = 0x20
 _TEXT: Final = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 _SHOWN: Final = bytes(byte if byte in _TEXT else ord("?") for byte in range(256))
 
@@ -33,6 +34,15 @@ class _FieldNames(dict[bytes, bytes | None]):
 _REMEMBERED: Final = 4096
 FIELD_NAMES: Final = _FieldNames()
 """Asked for each field of each head: a look-up in C."""
+
+
+def field_value(text: bytes) -> bytes:
+    """What follows a field line's colon, without the blanks around it (RFC 9112 section 5.1). Where it is the one that
+    nearly all write, none other is looked for.
+    """
+    if len(text) > 1 and text[0] == _SPACE and text[1] > _SPACE and text[-1] > _SPACE:
+        return text[1:]
+    return text.strip(b" \t")
 
 
 def is_field_value(value: bytes) -> bool:

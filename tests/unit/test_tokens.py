@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.rules.tokens import FIELD_NAMES, MAX_NAME, are_lines, is_field_value
+from gateway.rules.tokens import FIELD_NAMES, MAX_NAME, are_lines, field_value, is_field_value
 
 TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
@@ -29,6 +29,11 @@ def test_strangers_cannot_fill_what_is_remembered():
     assert len(FIELD_NAMES) <= 4096
     FIELD_NAMES[b"a" * 100_000]
     assert b"a" * 100_000 not in FIELD_NAMES
+
+
+@given(st.text(" \t\r\x80a:", max_size=6).map(lambda text: text.encode("latin-1")))
+def test_a_value_is_what_stands_between_the_blanks(text):
+    assert field_value(text) == text.strip(b" \t")
 
 
 @given(st.binary(max_size=20))
