@@ -1,6 +1,6 @@
 """The client's body: taken whole where it has already arrived, streamed with backpressure where it has not."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gateway.errors import ClientError
@@ -24,7 +24,7 @@ class RequestBody:
 
     def __init__(
         self,
-        named: Mapping[bytes, bytes],
+        named: dict[bytes, bytes],
         http_version: str,
         receive: Receive,
         on_read: Callable[[], None],
@@ -161,7 +161,7 @@ def too_large() -> ClientError:
     return ClientError(413, "Content too large", "the request's body is larger than this route allows")
 
 
-def _declared_length(named: Mapping[bytes, bytes]) -> int | None:
+def _declared_length(named: dict[bytes, bytes]) -> int | None:
     text = named.get(b"content-length")
     if text is None:
         return None
@@ -170,11 +170,11 @@ def _declared_length(named: Mapping[bytes, bytes]) -> int | None:
     return int(text)
 
 
-def _expects_continue(named: Mapping[bytes, bytes]) -> bool:
+def _expects_continue(named: dict[bytes, bytes]) -> bool:
     return named.get(b"expect", b"").lower() == b"100-continue"
 
 
-def _is_chunked(named: Mapping[bytes, bytes]) -> bool:
+def _is_chunked(named: dict[bytes, bytes]) -> bool:
     """RFC 9112 section 6.1: what is in a coding that we do not know cannot be passed on without it."""
     coding = named.get(b"transfer-encoding")
     if coding is not None and coding.strip().lower() != b"chunked":

@@ -35,7 +35,7 @@ HOT = (
     "rules.tokens", "rules.trace", "rules.upgrade",
     "telemetry.cell", "telemetry.metrics",
     "upstream.api", "upstream.balancer", "upstream.cap", "upstream.connection", "upstream.exchange", "upstream.guard",
-    "upstream.http1", "upstream.pool", "upstream.reply_parser", "upstream.request_head",
+    "upstream.http1", "upstream.pool", "upstream.reply_parser", "upstream.request_head", "upstream.resolver",
 )  # fmt: skip
 """What is built, by its names below `gateway`."""
 

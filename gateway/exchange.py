@@ -54,7 +54,7 @@ class Exchange:
         raw_path: bytes,
         query: bytes,
         fields: Fields,
-        named: Mapping[bytes, bytes],
+        named: dict[bytes, bytes],
         host: bytes,
         scheme: str,
         peer: str,

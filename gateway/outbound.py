@@ -40,7 +40,7 @@ def _fields(exchange: Exchange, upstream: UpstreamPlan, fresh: bytes) -> headers
     host = exchange.host if upstream.keeps_host and exchange.host else upstream.authority
     fields = [(b"host", host)]
     passing = without_override(exchange.fields) if b"cookie" in exchange.named else exchange.fields
-    fields += headers.forwardable_request(passing, trusted=exchange.trusted)
+    fields += headers.forwardable_request(passing, exchange.named, trusted=exchange.trusted)
     if exchange.method in LIMITED and b"max-forwards" in exchange.named:
         fields = one_less(fields)
     fields += headers.forwarding_fields(

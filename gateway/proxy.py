@@ -32,6 +32,7 @@ from gateway.rules.override import find_override
 from gateway.rules.plan import FeaturePlan, Plan
 from gateway.rules.policy import FeaturePolicy
 from gateway.rules.request_head import RequestHead
+from gateway.runner import over, running
 from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamClient, UpstreamGuard, UpstreamResponse
 from gateway.websocket import WebSockets
 
@@ -90,6 +91,7 @@ class Proxy:
             raw_path=path,
             query=mark + query,
             fields=head.fields,
+            named=head.named,
             scheme=edge.scheme,
             peer=edge.address,
             http_version="1.1" if head.minor else "1.0",
@@ -112,6 +114,8 @@ class Proxy:
             self._running -= 1
             client.close()
             self.settle(exchange)
+        if running() is not None:
+            await over()
 
     async def serve(self, exchange: Exchange, client: ClientSide) -> None:
         """The life of a request that goes well, and of one that is tried again."""
@@ -148,6 +152,7 @@ class Proxy:
             raw_path=raw_path,
             query=b"?" + scope["query_string"] if scope["query_string"] or mark else b"",
             fields=scope["headers"],
+            named=headers.by_name(scope["headers"]),
             scheme=scope.get("scheme", "http"),
             peer=scope["client"][0] if scope.get("client") else "",
             http_version=scope.get("http_version", "1.1"),
@@ -160,13 +165,13 @@ class Proxy:
         raw_path: bytes,
         query: bytes,
         fields: headers.Fields,
+        named: dict[bytes, bytes],
         scheme: str,
         peer: str,
         http_version: str,
     ) -> Exchange:
         held = self.held
         plan = held.plan
-        named = headers.by_name(fields)
         trusted = headers.is_trusted(peer, plan.trusted)
         return Exchange(
             plan=plan,
@@ -183,9 +188,13 @@ class Proxy:
             peer=peer,
             trusted=trusted,
             client_ip=headers.client_address(peer, fields, plan.trusted) if trusted else peer,
-            request_id=trace.request_id(named.get(b"x-request-id"), self._random.randbytes(16)),
+            request_id=trace.request_id(named.get(b"x-request-id"), self._fresh(16)),
             http_version=http_version,
         )
+
+    def _fresh(self, size: int) -> bytes:
+        """What `randbytes` gives, without the call of it, which is never compiled."""
+        return self._random.getrandbits(8 * size).to_bytes(size, "little")
 
     def _check_load(self, exchange: Exchange) -> None:
         if self._running > exchange.plan.limits.max_requests_in_flight:
@@ -266,7 +275,7 @@ class Proxy:
             exchange,
             exchange.plan.upstreams[exchange.decision.upstream],
             body,
-            fresh=self._random.randbytes(24),
+            fresh=self._fresh(24),
             admit=partial(self._still_decided, exchange) if exchange.side is Side.NEW else None,
         )
 

@@ -14,6 +14,8 @@ Rules:
 3.  `cancel` throws CancelledError into it, as a task does: not at once, but in a turn of the loop of its own; if it is
     resumed before, then; and if it is running, where it waits next.
 4.  `on_end` is called once, with what the coroutine has raised, if anything.
+5.  A coroutine that has nothing left to do may say so by waiting for `over`: it is told as its end, and dropped where
+    it stands. To return is as good, but costs StopIteration with its traceback.
 """
 
 import asyncio
@@ -39,11 +41,17 @@ class _Signal:
 
 _PARKED: Final = _Signal()
 _TASK: Final = _Signal()
+_OVER: Final = _Signal()
 
 
 def park() -> _Signal:
     """To be awaited, in a runner alone, which its waker then must `resume`."""
     return _PARKED
+
+
+def over() -> _Signal:
+    """To be awaited, in a runner alone, as the last that its coroutine does: it does not come back."""
+    return _OVER
 
 
 async def in_task() -> None:
@@ -120,6 +128,8 @@ class Runner:
                 self._parked = True
                 if self._cancelling:
                     self._loop.call_soon(self._be_cancelled)
+            elif waits_for is _OVER:
+                self._on_end(self, None)
             else:
                 self._go_on_in_task(waits_for)
         finally:

@@ -72,10 +72,10 @@ class ReplyHead:
             lines.append(b"content-length: %d" % length)
         self.length = length or 0
         self._frame(lines, status, length, method=method, minor=minor, keep_alive=keep_alive)
-        text = b"\r\n".join(lines)
-        if not are_lines(text, len(lines) - 1):
+        if not are_lines(lines):
             raise ValueError("a field of the answer holds a byte that must not be there")
-        self.data = text + b"\r\n\r\n"
+        lines += (b"", b"")
+        self.data = b"\r\n".join(lines)
 
     def _frame(
         self, lines: list[bytes], status: int, length: int | None, *, method: bytes, minor: int, keep_alive: bool
@@ -104,10 +104,9 @@ def interim(status: int, fields: Iterable[tuple[bytes, bytes]]) -> bytes:
         if FIELD_NAMES[name] is None:
             raise ValueError("a field of the interim reply has no valid name")
         lines.append(name + b": " + value)
-    text = b"\r\n".join(lines)
-    if not are_lines(text, len(lines) - 1):
+    if not are_lines(lines):
         raise ValueError("a field of the interim reply holds a byte that must not be there")
-    return text + b"\r\n\r\n"
+    return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
 def refusal(status: int, now: float, document: bytes, content_type: bytes, *fields: bytes, with_body: bool) -> bytes:

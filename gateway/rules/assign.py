@@ -1,6 +1,6 @@
 """Match and decide, as the proxy does for a request and `gateway explain` for a question: the same two functions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from gateway.config.schema import NoKey
 from gateway.errors import ClientError
@@ -16,7 +16,7 @@ from gateway.rules.target import SERVED, is_misspelt, no_such_method
 from gateway.rules.upgrade import check_upgrade
 
 
-def find_target(plan: Plan, *, method: bytes, raw_path: bytes, fields: Fields, named: Mapping[bytes, bytes]) -> Target:
+def find_target(plan: Plan, *, method: bytes, raw_path: bytes, fields: Fields, named: dict[bytes, bytes]) -> Target:
     """Where a request leads. named: the first value of each field.
 
     Raises ClientError: 404 where no route matches, 400 where the path can be read as belonging to two routes, the
@@ -45,7 +45,7 @@ def find_target(plan: Plan, *, method: bytes, raw_path: bytes, fields: Fields, n
 
 
 def find_target_of_preflight(
-    plan: Plan, *, raw_path: bytes, fields: Fields, named: Mapping[bytes, bytes]
+    plan: Plan, *, raw_path: bytes, fields: Fields, named: dict[bytes, bytes]
 ) -> Target | None:
     """Where the request leads that an OPTIONS is the CORS preflight of, if CORS is on there. None: it is none, or is to
     be served as any other OPTIONS.

@@ -4,7 +4,7 @@ Everything that a hop may not forward is removed before anything is added, so no
 sends can pass for ours.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
@@ -68,7 +68,7 @@ _NEVER_BY_CONNECTION: Final = frozenset(
 _NOBODY: frozenset[bytes] = frozenset()
 
 
-def by_name(fields: Sequence[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
+def by_name(fields: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     """The first value of each field: one pass in C for a request's many look-ups."""
     return dict(reversed(fields))
 
@@ -143,12 +143,16 @@ _goes_on_from_a_stranger: Final = _GoesOnFromAStranger()
 _comes_back: Final = _ComesBack()
 
 
-def forwardable_request(fields: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> Fields:
-    """The client's fields that go on, in order; what the gateway sets itself is not among them."""
+def forwardable_request(fields: Sequence[tuple[bytes, bytes]], named: dict[bytes, bytes], *, trusted: bool) -> Fields:
+    """The client's fields that go on, in order; what the gateway sets itself is not among them. named: the first value
+    of each.
+    """
     passes = _goes_on if trusted else _goes_on_from_a_stranger
     kept = [field for field in fields if passes[field[0]]]
-    named = connection_named(fields)
-    return [field for field in kept if field[0] not in named] if named else kept
+    if b"connection" not in named:
+        return kept
+    dropped = connection_named(fields)
+    return [field for field in kept if field[0] not in dropped] if dropped else kept
 
 
 def forwardable_response(fields: Sequence[tuple[bytes, bytes]]) -> Fields:
@@ -230,7 +234,7 @@ def client_address(peer: str, fields: Sequence[tuple[bytes, bytes]], trusted: Ne
     return peer
 
 
-def client_origin(named: Mapping[bytes, bytes], *, scheme: str, host: bytes, trusted: bool) -> tuple[str, bytes]:
+def client_origin(named: dict[bytes, bytes], *, scheme: str, host: bytes, trusted: bool) -> tuple[str, bytes]:
     """Scheme and host as the user's browser has them: a trusted proxy in front of us says so, if it does."""
     if not trusted:
         return scheme, host
@@ -259,7 +263,7 @@ def forwarding_fields(
     """
     address = peer.encode("ascii", "replace")
     proto = scheme.encode("ascii")
-    node = b'"[%b]"' % address if b":" in address else address or b"unknown"
+    node = b'"[%b]"' % address if ":" in peer else address or b"unknown"
     element = b'for=%b;host="%b";proto=%b' % (node, host, proto) if host else b"for=%b;proto=%b" % (node, proto)
     chain = address
     if trusted:

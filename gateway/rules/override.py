@@ -57,7 +57,7 @@ def without_override(fields: Fields) -> Fields:
     """The fields without the override's cookie, whatever it holds: no upstream ever sees one. The header goes with all
     of the gateway's own.
     """
-    if not [value for name, value in fields if name == b"cookie" and COOKIE in value]:
+    if not [value for name, value in fields if name == b"cookie" and value.find(COOKIE) >= 0]:
         return fields
     return [
         (name, left)

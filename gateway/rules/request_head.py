@@ -11,15 +11,14 @@ from typing import Final
 from gateway.errors import ClientError
 from gateway.rules.framing import bad_request, body_length
 from gateway.rules.target import SERVED, check_method, resolve_target
-from gateway.rules.tokens import FIELD_NAMES, TOKEN, are_lines
+from gateway.rules.tokens import FIELD_NAMES, TOKEN, are_lines, field_value
 
 Fields = list[tuple[bytes, bytes]]
 
 _LINE: Final = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % TOKEN)
-_VISIBLE: Final = bytes(range(0x21, 0x7F))
+_VISIBLE: Final = bytes(byte if 0x21 <= byte < 0x7F else ord("?") for byte in range(256))
 _OTHER_VERSION: Final = re.compile(rb"%b [!-~]+ HTTP/[02-9](?:\.[0-9])?" % TOKEN)
 _BROKEN: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
-_SPECIAL: Final = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade"))
 _EMPTY: tuple[bytes, ...] = ()
 
 
@@ -35,26 +34,37 @@ class HeadLimits:
 @dataclass(slots=True, init=False)
 class RequestHead:
     """What a head says. fields: names in lower case, with exactly one valid `host` (none of HTTP/1.0 clients that name
-    none). target: the path with its query, or `*`. length: of the body; CHUNKED where its chunks tell.
-    keep_alive: the client wants, or allows, the connection to stay open. wants_websocket: it asks for an upgrade.
+    none). named: the first value of each. target: the path with its query, or `*`. length: of the body; CHUNKED where
+    its chunks tell. keep_alive: the client wants, or allows, the connection to stay open. wants_websocket: it asks for
+    an upgrade.
     """
 
     method: bytes
     target: bytes
     minor: int
     fields: Fields
+    named: dict[bytes, bytes]
     length: int
     keep_alive: bool
     expects_continue: bool
     wants_websocket: bool
 
     def __init__(
-        self, method: bytes, target: bytes, minor: int, fields: Fields, length: int, *, keep_alive: bool
+        self,
+        method: bytes,
+        target: bytes,
+        minor: int,
+        fields: Fields,
+        named: dict[bytes, bytes],
+        *,
+        length: int,
+        keep_alive: bool,
     ) -> None:
         self.method = method
         self.target = target
         self.minor = minor
         self.fields = fields
+        self.named = named
         self.length = length
         self.keep_alive = keep_alive
         self.expects_continue = self.wants_websocket = False
@@ -69,43 +79,55 @@ def parse_head(head: bytes, limits: HeadLimits) -> RequestHead:
     method, target, minor = parse_line(lines[0], limits)
     if len(head) > limits.head_bytes or len(lines) - 2 > limits.fields:
         raise too_large_head()
-    if not are_lines(head, len(lines) - 1):
+    if not are_lines(lines):
         raise bad_request("the head holds a bare line end or a control character")
     fields: Fields = []
-    special: dict[bytes, tuple[bytes, ...]] = {}
-    for text in lines[1:-1]:  # what follows the last CRLF is nothing
-        raw, colon, value = text.partition(b":")
+    named: dict[bytes, bytes] = {}
+    for line in lines[1:-1]:  # what follows the last CRLF is nothing
+        raw, colon, text = line.partition(b":")
         name = FIELD_NAMES[raw]
         if name is None or not colon:
             raise bad_request("a field of the head has no valid name")
-        value = value.strip(b" \t")
+        value = field_value(text)
         fields.append((name, value))
-        if name in _SPECIAL:
-            special[name] = (*special.get(name, _EMPTY), value)
-    return _meaning(method, target, minor, fields, special)
+        named.setdefault(name, value)
+    return _meaning(method, target, minor, fields, named)
 
 
-def _meaning(
-    method: bytes, target: bytes, minor: int, fields: Fields, special: dict[bytes, tuple[bytes, ...]]
-) -> RequestHead:
-    hosts = special.get(b"host", _EMPTY)
+def _meaning(method: bytes, target: bytes, minor: int, fields: Fields, named: dict[bytes, bytes]) -> RequestHead:
+    lengths = _values(fields, named, b"content-length")
+    codings = _values(fields, named, b"transfer-encoding")
+    hosts = _values(fields, named, b"host")
     path, host = resolve_target(method, target, hosts, minor=minor)
     if host is not None and (not hosts or host != hosts[0]):
         fields[:] = [field for field in fields if field[0] != b"host"]
         fields.append((b"host", host))
-    length = body_length(special.get(b"content-length", _EMPTY), special.get(b"transfer-encoding", _EMPTY), minor=minor)
-    head = RequestHead(method, path, minor, fields, length, keep_alive=minor > 0)
-    if b"connection" in special:
-        options = {option.strip(b" \t").lower() for option in b",".join(special[b"connection"]).split(b",")}
+        named[b"host"] = host
+    length = body_length(lengths, codings, minor=minor)
+    head = RequestHead(method, path, minor, fields, named, length=length, keep_alive=minor > 0)
+    if b"connection" in named:
+        given = b",".join(_values(fields, named, b"connection"))
+        options = {option.strip(b" \t").lower() for option in given.split(b",")}
         head.keep_alive = b"close" not in options and (minor > 0 or b"keep-alive" in options)
-    if b"expect" in special and minor:
-        _check_expectation(special[b"expect"])
+    if b"expect" in named and minor:
+        _check_expectation(_values(fields, named, b"expect"))
         head.expects_continue = True
-    if b"upgrade" in special and not minor:  # RFC 9110 section 7.8: HTTP/1.0 has none
+    if b"upgrade" in named and not minor:  # RFC 9110 section 7.8: HTTP/1.0 has none
         fields[:] = [field for field in fields if field[0] != b"upgrade"]
-    elif b"upgrade" in special:
-        head.wants_websocket = any(b"websocket" in value.lower() for value in special[b"upgrade"])
+        del named[b"upgrade"]
+    elif b"upgrade" in named:
+        upgrades = _values(fields, named, b"upgrade")
+        head.wants_websocket = any(b"websocket" in value.lower() for value in upgrades)
     return head
+
+
+def _values(fields: Fields, named: dict[bytes, bytes], name: bytes) -> tuple[bytes, ...]:
+    """All values of a field; where no field is repeated, what is `named` is all."""
+    if name not in named:
+        return _EMPTY
+    if len(named) == len(fields):
+        return (named[name],)
+    return tuple([value for each, value in fields if each == name])
 
 
 def _check_expectation(values: tuple[bytes, ...]) -> None:
@@ -121,7 +143,7 @@ def parse_line(line: bytes, limits: HeadLimits) -> tuple[bytes, bytes, int]:
     parts = line.split(b" ")
     if len(parts) == 3 and parts[0] in SERVED and parts[2] == b"HTTP/1.1":  # as nearly all are
         method, target = parts[0], parts[1]
-        if 0 < len(target) <= limits.target_bytes and not target.translate(None, _VISIBLE):
+        if 0 < len(target) <= limits.target_bytes and target.translate(_VISIBLE) == target:
             return method, target, 1
     found = _LINE.fullmatch(line)
     if found is None:

@@ -19,6 +19,7 @@ _KNOWN: Final = SERVED | {b"CONNECT", b"TRACE", b"PRI"}
 
 MAX_HOST: Final = 255 + len(":65535")
 
+_PLAIN: Final = bytes(byte if byte not in b'#<>"\\' else ord("?") for byte in range(256))
 _is_written: Final = re.compile(rb'[^?#<>"\\]*(?:\?[^#]*)?').fullmatch
 """Of what RFC 3986 does not allow in a path, that which no browser sends plainly; the rest goes on as data."""
 
@@ -82,7 +83,7 @@ def resolve_target(method: bytes, target: bytes, hosts: Sequence[bytes], *, mino
     host = hosts[0] if hosts else None
     if host is not None and not is_valid_host(host):
         raise bad_request("the Host is not one valid host")
-    if _is_written(target) is None:
+    if target.translate(_PLAIN) != target and _is_written(target) is None:  # nearly all are plain
         raise bad_request("the target holds a fragment, or a character that must be escaped")
     if target[:1] == b"/":
         return target, host

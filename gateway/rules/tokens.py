@@ -1,6 +1,7 @@
 """Characters of HTTP's grammar (RFC 9110 section 5): what a field's name and value may be made of."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 MAX_NAME: Final = 256
@@ -9,7 +10,9 @@ MAX_NAME: Final = 256
 TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 
 _is_token: Final = re.compile(TOKEN).fullmatch
+_SPACE: Final = 0x20
 _TEXT: Final = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
+_SHOWN: Final = bytes(byte if byte in _TEXT else ord("?") for byte in range(256))
 
 
 class _FieldNames(dict[bytes, bytes | None]):
@@ -33,13 +36,20 @@ FIELD_NAMES: Final = _FieldNames()
 """Asked for each field of each head: a look-up in C."""
 
 
+def field_value(text: bytes) -> bytes:
+    """What follows a field line's colon, without the blanks around it (RFC 9112 section 5.1). Where it is the one that
+    nearly all write, none other is looked for.
+    """
+    if len(text) > 1 and text[0] == _SPACE and text[1] > _SPACE and text[-1] > _SPACE:
+        return text[1:]
+    return text.strip(b" \t")
+
+
 def is_field_value(value: bytes) -> bool:
     """Whether a value holds neither line ends nor NUL nor other control characters but the tab (section 5.5)."""
-    return not value.translate(None, _TEXT)
+    return value.translate(_SHOWN) == value  # deleting what may be there would cost a table for each call
 
 
-def are_lines(text: bytes, breaks: int) -> bool:
-    """The same for many lines at once: nothing but their ends is a control character. breaks: how many CRLF there are,
-    by splitting the text at them or joining it with them; no other CR and no other LF may be left.
-    """
-    return text.translate(None, _TEXT) == b"\r\n" * breaks
+def are_lines(lines: Sequence[bytes]) -> bool:
+    """The same for many lines at once, without their ends: a text that was split at CRLF, or is to be joined by it."""
+    return is_field_value(b"".join(lines))

@@ -26,7 +26,7 @@ from typing import Final
 from httptools import HttpParserError, HttpResponseParser
 
 from gateway.rules.framing import MAX_LENGTH_DIGITS
-from gateway.rules.tokens import FIELD_NAMES, MAX_NAME, are_lines
+from gateway.rules.tokens import FIELD_NAMES, MAX_NAME, are_lines, field_value
 from gateway.upstream.api import Headers
 
 MAX_HEAD_BYTES: Final = 65_536
@@ -229,17 +229,17 @@ class ReplyParser:
             raise MalformedReplyError("The reply's status line is not valid.")
         if status == 101:
             raise MalformedReplyError("The upstream switched protocols without being asked.")
-        if not are_lines(head, len(lines) + 1):
+        if not are_lines(lines):
             raise MalformedReplyError("The reply's head holds a bare line end or a control character.")
         if len(lines) - 1 > MAX_FIELDS:
             raise MalformedReplyError("The reply has too many header fields.")
         fields = _Fields(self.pieces)
         for line in lines[1:]:
-            raw, colon, value = line.partition(b":")
+            raw, colon, text = line.partition(b":")
             name = FIELD_NAMES[raw]
             if name is None or not colon:
                 raise MalformedReplyError("A field of the reply's head has no valid name.")
-            fields.add(name, value.strip(b" \t"))
+            fields.add(name, field_value(text))
         if status < 200:
             self._keep_interim(status, fields)
         else:

@@ -40,7 +40,7 @@ def line():
 
 @pytest.fixture
 def cycle(line):
-    return Cycle(line, RequestHead(b"GET", b"/", 1, [(b"host", b"h")], 0, keep_alive=True))
+    return Cycle(line, RequestHead(b"GET", b"/", 1, [(b"host", b"h")], {b"host": b"h"}, length=0, keep_alive=True))
 
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n"

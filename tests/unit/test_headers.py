@@ -14,7 +14,7 @@ OWN += [b"traceparent", b"host", b"content-length", b"x-gateway-side", b"x-gatew
 
 
 def request(*fields, trusted=False):
-    return headers.forwardable_request(fields, trusted=trusted)
+    return headers.forwardable_request(fields, headers.by_name(fields), trusted=trusted)
 
 
 @pytest.mark.parametrize("name", [*OWN, *sorted(headers.HOP_BY_HOP)])

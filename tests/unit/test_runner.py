@@ -1,8 +1,9 @@
 import asyncio
+import weakref
 
 import pytest
 
-from gateway.runner import Runner, in_a_task, in_task, park, running
+from gateway.runner import Runner, in_a_task, in_task, over, park, running
 
 
 class Ends(list):
@@ -50,6 +51,37 @@ async def test_what_is_parked_goes_on_in_the_stack_of_its_waker():
     assert (seen, ends) == (["before", "after"], [None])
     runner.resume()
     assert ends == [None]
+
+
+async def test_what_says_that_it_is_over_does_not_come_back():
+    async def work():
+        await park()
+        seen.append("before")
+        await over()
+        seen.append("after")
+
+    seen = []
+    runner, ends = started(work())
+    runner.resume()
+    assert ends == [None]
+    runner.resume()
+    runner.cancel()
+    await turns()
+    assert (seen, ends) == (["before"], [None])
+    assert running() is None
+
+
+async def test_nor_is_anything_of_it_left():
+    async def work():
+        kept = Ends()
+        left.append(weakref.ref(kept))
+        await over()
+
+    left = []
+    _, ends = started(work())
+    del _
+    assert ends == [None]
+    assert left[0]() is None  # freed without the garbage collector
 
 
 async def test_one_runner_may_be_resumed_in_the_step_of_another():
