@@ -8,8 +8,11 @@ import pytest
 from sqlalchemy import create_engine
 
 import new_backend.app  # noqa: F401  # imports every feature's models, without which a foreign key leads nowhere
+from new_backend.features.auth.models import User
+from new_backend.features.auth.repository import UserRepository
 from new_backend.infrastructure.persistence.postgres.base import Base
 from new_backend.infrastructure.persistence.postgres.connection import Database
+from new_backend.infrastructure.storage.providers.local import LocalStorage
 
 
 class Clock:
@@ -45,3 +48,18 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     database = Database(f"sqlite:///{file}")
     async with database.opened():
         yield database
+
+
+@pytest.fixture
+async def user_id(database: Database, clock: Clock) -> str:
+    """Of a user who is there."""
+    user = User(email="owner@example.com", password_hash="x", created_at=clock())  # noqa: S106  # no password's hash
+    async with database.write() as session:
+        return (await UserRepository(session).add(user)).id
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> LocalStorage:
+    storage = LocalStorage(tmp_path / "files")
+    await storage.prepare()
+    return storage
