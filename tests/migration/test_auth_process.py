@@ -19,14 +19,9 @@ from legacy_backend.core.config import ConfigError, load_config
 from legacy_backend.main import create_app as create_legacy
 from new_backend.app import create_app as create_new
 from new_backend.infrastructure.settings import SetupError, load_settings
-from tests.migration.auth_backends import ROOT, SIDES, environment, run_module, running
+from tests.migration.backends import ROOT, SIDES, environment, run_module, running
 
 ORIGIN = "https://app.example.com"
-
-
-@pytest.fixture(params=SIDES)
-def side(request):
-    return request.param
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -16,21 +16,9 @@ import legacy_backend.models
 import new_backend.features.auth.models  # noqa: F401  # fills the metadata
 from migrations.url import async_url
 from new_backend.infrastructure.persistence.postgres.base import Base as NewBase
-from tests.migration.auth_backends import ROOT, environment, run_module
+from tests.migration.backends import ROOT, environment, run_module
 
 METADATA = {"legacy": legacy_backend.models.Base.metadata, "new": NewBase.metadata}
-
-
-def query(database_url, function):
-    async def run():
-        engine = create_async_engine(async_url(database_url))
-        try:
-            async with engine.connect() as connection:
-                return await connection.run_sync(function)
-        finally:
-            await engine.dispose()
-
-    return asyncio.run(run())
 
 
 @pytest.mark.parametrize("side", METADATA)
