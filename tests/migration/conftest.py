@@ -61,6 +61,13 @@ def crossing(request, sides):
     return sides[first], sides[second]
 
 
+@pytest.fixture(params=[("legacy", "new"), ("new", "legacy")], ids="-".join)
+def slow_and_other(request, installation):
+    """A backend whose agents take their time, and an ordinary one of the other side."""
+    slow, other = request.param
+    return installation.slow(slow), installation.sides[other]
+
+
 @pytest.fixture(params=SIDES)
 def side(request):
     """The name of a side, for a test that starts it by itself."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,16 @@ class Installation:
     database_url: str
     storage: Path
     sides: dict
+    _slow: dict = field(default_factory=dict)
+    _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    def slow(self, side):
+        """One more backend on the same database, whose agents take a second for each step: their jobs can be met."""
+        if side not in self._slow:
+            log = self.storage.parent / f"slow-{side}.log"
+            backend = running(side, self.database_url, log, **{**self.env, "AI_STEP_SECONDS": "1"})
+            self._slow[side] = self._stack.enter_context(backend)
+        return self._slow[side]
 
     @property
     def env(self):
@@ -51,7 +61,7 @@ class Installations:
             side: self.stack.enter_context(running(side, url, folder / f"{side}.log", **installation_env(storage)))
             for side in SIDES
         }
-        return Installation(url, storage, sides)
+        return Installation(url, storage, sides, _stack=self.stack)
 
     def _database(self, kind, folder):
         if kind == "sqlite":
