@@ -114,7 +114,7 @@ GARBAGE = {
     "one field too many": completion(json.dumps({**found_by_resumekit(ANALYSIS, RESUME), "extra": 1})),
     "a score that is none": completion(json.dumps({**found_by_resumekit(ANALYSIS, RESUME), "score": 101})),
     "a NUL": completion(json.dumps({**found_by_resumekit(ANALYSIS, RESUME), "suggestions": ["a\x00b"]})),
-    "half a surrogate": completion('{"suggestions": ["\\ud800"]}'),
+    "half a surrogate": completion(json.dumps({**found_by_resumekit(ANALYSIS, RESUME), "suggestions": ["\ud800"]})),
     "nested deeply": Reply(body=b"[" * 100_000),
 }
 

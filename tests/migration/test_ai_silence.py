@@ -10,7 +10,8 @@ import pytest
 
 from tests.migration.ai_service import provider
 from tests.migration.backends import SIDES
-from tests.migration.people import JOBS, sign_up, until
+from tests.migration.people import sign_up, until
+from tests.migration.streams import following
 
 
 @contextlib.contextmanager
@@ -42,6 +43,11 @@ def dribbling():
         thread.join()
 
 
+def first_comment(user, backend, job_id):
+    with following(user, backend, job_id) as response:
+        return next(line for line in response.iter_lines() if line.startswith(":"))
+
+
 @pytest.fixture
 def listening():
     """The base URL of a server that takes connections, and no more."""
@@ -58,11 +64,8 @@ def test_a_minute_without_an_answer_is_enough_and_streams_show_signs_of_life(sql
         resume_id = user.resume(backends[0])
         started = time.monotonic()
         jobs = [(backend, user.start_job(backend, resume_id)["id"]) for backend in backends]
-        for backend, job_id in jobs:
-            url = f"{JOBS}/{job_id}/events"
-            with backend.client.stream("GET", url, headers=user.headers) as response:
-                signs = (line for line in response.iter_lines() if line.startswith(":"))
-                assert next(signs) == ": keep-alive"
+        with ThreadPoolExecutor(len(jobs)) as threads:
+            assert set(threads.map(lambda each: first_comment(user, *each), jobs)) == {": keep-alive"}
         for backend, job_id in jobs:
             job = until(
                 lambda backend=backend, job_id=job_id: (
