@@ -25,6 +25,9 @@ Python, PostgreSQL, SQL, Docker, Kubernetes, Redis, Git
 
 ADVERTISEMENT = "We look for a backend engineer who knows Python, PostgreSQL, Terraform and Kubernetes."
 
+UNREADABLE = b"%PDF-1.4\nand nothing more"
+"""Begins as a PDF does, so it is kept; nobody can read it."""
+
 PLAIN = "text/plain"
 MARKDOWN = "text/markdown"
 PDF = "application/pdf"

@@ -1,6 +1,5 @@
 """Jobs of agents, from their start to their end, whichever side is asked."""
 
-import io
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -9,23 +8,11 @@ from uuid import uuid4
 import pytest
 
 from resumekit.agents import AGENTS
-from resumekit.analysis import Analysis
-from resumekit.extract import text_of
-from tests.migration.documents import ADVERTISEMENT, PLAIN, RESUME, docx, pdf
+from tests.migration.analyses import ANALYSIS, MATCH, found_by_resumekit
+from tests.migration.documents import ADVERTISEMENT, RESUME, UNREADABLE, docx, pdf
 from tests.migration.people import JOBS, RESUMES
 from tests.migration.streams import followed
 from tests.migration.tables import count, insert, rows
-
-ANALYSIS, MATCH = "resume-analysis", "keyword-match"
-UNREADABLE = b"%PDF-1.4\nand nothing more"
-
-
-def found_by_resumekit(agent, content, job_text=None, kind=PLAIN):
-    text = text_of(io.BytesIO(content), kind=kind)
-    analysis = Analysis(AGENTS[agent], text=text, job_text=job_text, today=datetime.now(UTC).date())
-    for step in AGENTS[agent].steps[1:]:
-        analysis.do(step)
-    return analysis.result().model_dump(mode="json")
 
 
 def assert_without_holes(seen):

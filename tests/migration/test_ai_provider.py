@@ -6,12 +6,12 @@ import shutil
 import pytest
 
 from bench.ports import free_port
+from tests.migration.analyses import ANALYSIS, MATCH, found_by_resumekit
 from tests.migration.ai_service import HANG_UP, KEY, MODEL, Reply, completion, provider, running_ai_service
 from tests.migration.backends import SIDES, running
 from tests.migration.documents import ADVERTISEMENT, RESUME
 from tests.migration.people import sign_up
 from tests.migration.streams import followed
-from tests.migration.test_ai_jobs import ANALYSIS, MATCH, found_by_resumekit
 
 UNUSABLE = "The AI service gave an answer that cannot be used"
 SILENT = "The AI service does not answer"

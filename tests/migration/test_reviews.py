@@ -7,10 +7,9 @@ import pytest
 
 from resumekit.results import ResumeAnalysis
 from resumekit.scoring import review_of
-from tests.migration.documents import ADVERTISEMENT, RESUME
+from tests.migration.documents import ADVERTISEMENT, RESUME, UNREADABLE
 from tests.migration.people import JOBS, RESUMES, REVIEWS
 from tests.migration.tables import count
-from tests.migration.test_ai_jobs import UNREADABLE
 
 NO_JOB = (404, {"detail": "Job not found"})
 NO_REVIEW = (404, {"detail": "Review not found"})

@@ -71,7 +71,7 @@ ODD_QUERIES = [
     "limit=1;offset=2",
     "&&&",
 ]
-ODD_RANGES = ["Bytes=0-1", "bytes= 0-1", "bytes=0 -1", " bytes=0-1", "bytes=0-1,", "bytes=,0-1", "bytes=1-0", "bytes=-0",
+ODD_RANGES = ["Bytes=0-1", "bytes= 0-1", "bytes=0 -1", "bytes=0-1,", "bytes=,0-1", "bytes=1-0", "bytes=-0",
               "bytes=0-1;x", "bytes=" + "9" * 50 + "-", "bytes=9-" + "9" * 50, "none", "bytes=\t0-1"]  # fmt: skip
 ODD_FILENAMES = [
     b"",
@@ -125,7 +125,7 @@ ODD_FORMS = [
     (part(RESUME) + END, "multipart/form-data;boundary=a-boundary;"),
     (part(RESUME) + END, "MULTIPART/FORM-DATA; BOUNDARY=a-boundary"),
     (part(RESUME) + END, "multipart/form-data; boundary=\"a-boundary"),
-    (part(RESUME) + END, "multipart/form-data; boundary=\xe9"),
+    (part(RESUME) + END, b"multipart/form-data; boundary=\xe9"),
     (part(RESUME) + END, "multipart/form-data, text/plain; boundary=a-boundary"),
     (part(RESUME) + END, ""),
 ]  # fmt: skip
@@ -157,7 +157,6 @@ PATHS = [
     "/api/v1/ai/agents/resume-analysis",
     f"{RESUMES}/{NOBODYS}/nothing",
     "/api/v1/resumesX",
-    "//api/v1/resumes",
 ]
 PREFLIGHT = {
     "Origin": "https://app.example.com",
@@ -227,7 +226,7 @@ MIDDLE = [
     ),
     *(
         step("GET", JOBS + "/{job_id}/events", headers={"Last-Event-ID": odd})
-        for odd in ("0", "3", "-1", "+3", "03", "3.0", "99", "x", "9" * 30, "9" * 5000, " 3 ", "3,4", "1_0")
+        for odd in ("0", "3", "-1", "+3", "03", "3.0", "99", "x", "9" * 30, "9" * 5000, "3,4", "1_0")
     ),
     *(upload(filename=name) for name in ODD_FILENAMES),
     *(form(body, content_type) for body, content_type in ODD_FORMS),
@@ -305,4 +304,6 @@ class Tourist:
     def _plain(self, content):
         content = ID.sub(lambda found: b"id-%d" % self.ids.setdefault(found[0], len(self.ids)), content)
         content = TOKEN.sub(rb'"\1":"TOKEN"', TIME.sub(b"TIME", content))
-        return content.replace(self.user.email.encode(), b"EMAIL").replace(self.backend.side.encode(), b"SIDE")
+        return content.replace(self.user.email.encode(), b"EMAIL").replace(
+            b'"side":"%s"' % self.backend.side.encode(), b'"side":"SIDE"'
+        )
