@@ -20,7 +20,7 @@ def installations(tmp_path_factory):
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def installation(request, installations):
-    """A migrated database, a folder of files, and both sides on them; both databases, as far as this machine has them."""
+    """A migrated database, a folder of files, and both sides on them: on both databases, as far as they are here."""
     return installations.get(request.param)
 
 

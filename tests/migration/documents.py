@@ -37,11 +37,12 @@ DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 def pdf(text="Python developer since 2015"):
     """One page with one line of text, and a table of cross-references that is right."""
     content = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode()
+    font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R"
-        b" /Resources << /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F1 %s >> >> >>"
+        % font,
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
     ]
     out, places = io.BytesIO(), []

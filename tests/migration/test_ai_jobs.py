@@ -69,7 +69,7 @@ def test_an_advertisement_is_matched(backend, user):
 @pytest.mark.parametrize(("content", "filename"), [(pdf(), "cv.pdf"), (docx(), "cv.docx")], ids=["pdf", "docx"])
 def test_other_kinds_of_files_are_read_too(backend, user, content, filename):
     job = user.analysed(backend, resume_id=user.resume(backend, content, filename))
-    assert job["result"]["words"] == len("Python developer since 2015".split())
+    assert job["result"]["words"] == 4
 
 
 def test_each_step_is_told_in_order(pair, user):

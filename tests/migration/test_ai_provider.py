@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from bench.ports import free_port
-from tests.migration.analyses import ANALYSIS, MATCH, found_by_resumekit
 from tests.migration.ai_service import HANG_UP, KEY, MODEL, Reply, completion, provider, running_ai_service
+from tests.migration.analyses import ANALYSIS, MATCH, found_by_resumekit
 from tests.migration.backends import SIDES, running
 from tests.migration.documents import ADVERTISEMENT, RESUME
 from tests.migration.people import sign_up

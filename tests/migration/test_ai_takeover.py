@@ -1,4 +1,4 @@
-"""A side that dies or stops in the middle of a job: somebody else, or it itself when it is back, brings it to its end."""
+"""A side that dies or stops in the middle of a job: the other, or it itself when it is back, brings that to its end."""
 
 import contextlib
 import signal

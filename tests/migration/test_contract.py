@@ -63,7 +63,7 @@ def with_known_ids(body, known):
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fitting", "not fitting"])
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.definition.raw["operationId"])
-def test_what_is_answered_is_what_the_contract_says(operation, mode, backend, user, known, session):
+def test_what_is_answered_is_what_the_contract_says(backend, user, known, session, *, operation, mode):
     if mode == GenerationMode.NEGATIVE and not (operation.body or operation.query or operation.path_parameters):
         pytest.skip("there is nothing in it that could not fit")
 

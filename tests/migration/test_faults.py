@@ -60,7 +60,7 @@ def test_without_faults_there_are_none(sides, user):
     assert symptoms(sides["new"], user) == set()
 
 
-def test_the_details_of_what_is_wrong(planted, email):
+def test_the_details_of_what_is_wrong(planted):
     backend, user = planted("wrong-status,renamed-field,integer-as-text")
     answer = user.get(backend, f"{RESUMES}/{NOBODYS}")
     assert (answer.status_code, answer.json()) == (400, {"detail": "Resume not found"})

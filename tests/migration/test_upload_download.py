@@ -124,7 +124,7 @@ IGNORED = [
 
 
 def test_what_is_no_range_of_bytes_is_ignored(backend, user, path):
-    for asked in [*IGNORED, "bytes=٠-١".encode()]:
+    for asked in [*IGNORED, "bytes=\u0660-\u0661".encode()]:
         answer = user.get(backend, path, Range=asked)
         assert (asked, answer.status_code, answer.content) == (asked, 200, LETTERS)
         assert "content-range" not in answer.headers
