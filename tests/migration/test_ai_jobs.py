@@ -184,7 +184,7 @@ def test_a_resume_without_a_file_fails_the_job_in_words(backend, user, installat
     (owner,) = rows(installation.database_url, "users", email=user.email)
     resume_id = str(uuid4())
     old = {"id": resume_id, "user_id": owner["id"], "filename": "old.pdf", "size_bytes": 7}
-    insert(installation.database_url, "resumes", **old, created_at=datetime.now(UTC))
+    insert(installation.database_url, "resumes", {**old, "created_at": datetime.now(UTC)})
     lost = user.resume(backend)
     (installation.storage / "files" / lost[:2] / lost).unlink()
     for without in (resume_id, lost):

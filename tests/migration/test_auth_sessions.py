@@ -66,8 +66,8 @@ def test_sessions_that_nobody_can_use_any_more_are_not_listed(backend, user, dat
 
 def test_at_most_a_hundred_sessions_are_listed(backend, user, database_url):
     at = datetime.now(UTC) + timedelta(seconds=1)
-    for _ in range(101):
-        insert(database_url, "sessions", id=str(uuid4()), user_id=user_id(user), created_at=at, last_used_at=at)
+    more = {"user_id": user_id(user), "created_at": at, "last_used_at": at}
+    insert(database_url, "sessions", *({"id": str(uuid4()), **more} for _ in range(101)))
     sessions = listed(user, backend)
     assert len(sessions) == 100
     ids = [session["id"] for session in sessions]

@@ -67,14 +67,14 @@ def test_a_legacy_that_knows_only_the_first_two_revisions_goes_on_writing_and_re
     """The newest migration runs before the newest code does: it may only expand."""
     at, user_id, resume_id = datetime.now(UTC), str(uuid4()), str(uuid4())
     user = {"id": user_id, "email": f"{user_id}@example.com", "password_hash": "x", "created_at": at}
-    insert(database_url, "users", **user)
+    insert(database_url, "users", user)
     old = "INSERT INTO resumes (id, user_id, filename, size_bytes, created_at) VALUES (:id, :user_id, 'cv.pdf', 7, :at)"
     values = {"id": resume_id, "user_id": user_id, "at": at}
     statement = text(old).bindparams(bindparam("at", type_=DateTime(timezone=True)))
     query(database_url, lambda connection: connection.execute(statement, values))
     (row,) = rows(database_url, "resumes", id=resume_id)
     assert (row["content_type"], row["sha256"], row["storage_key"]) == ("application/octet-stream", None, None)
-    insert(database_url, "sessions", id=str(uuid4()), user_id=user_id, created_at=at, last_used_at=at)
+    insert(database_url, "sessions", {"id": str(uuid4()), "user_id": user_id, "created_at": at, "last_used_at": at})
 
 
 def test_a_second_run_changes_nothing(database_url):

@@ -61,7 +61,7 @@ def test_a_row_from_before_files_were_kept_is_listed_without_a_hash(backend, ins
     (owner,) = rows(installation.database_url, "users", email=user.email)
     at = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
     old = {"id": str(uuid4()), "filename": "old.pdf", "size_bytes": 7}
-    insert(installation.database_url, "resumes", **old, user_id=owner["id"], created_at=at)
+    insert(installation.database_url, "resumes", {**old, "user_id": owner["id"], "created_at": at})
     shown = {
         **old,
         "content_type": "application/octet-stream",
@@ -120,16 +120,8 @@ def test_of_one_moment_resumes_are_listed_by_their_ids(backend, installation, us
     (owner,) = rows(installation.database_url, "users", email=user.email)
     at = datetime(2026, 1, 2, tzinfo=UTC)
     ids = [str(uuid4()) for _ in range(5)]
-    for number in ids:
-        insert(
-            installation.database_url,
-            "resumes",
-            id=number,
-            user_id=owner["id"],
-            filename="cv.pdf",
-            size_bytes=1,
-            created_at=at,
-        )
+    more = {"user_id": owner["id"], "filename": "cv.pdf", "size_bytes": 1, "created_at": at}
+    insert(installation.database_url, "resumes", *({"id": number, **more} for number in ids))
     assert [resume["id"] for resume in user.get(backend, RESUMES).json()["resumes"]] == sorted(ids)
 
 
