@@ -4,30 +4,41 @@ import shutil
 
 import pytest
 
-from tests.migration.auth_backends import SIDES, migrate, postgres_programs, running, running_postgres
+from tests.migration.backends import SIDES, migrate, running
+from tests.migration.installations import Installations
+from tests.migration.people import sign_up
 
 _numbers = itertools.count()
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def database_url(request, tmp_path_factory):
-    """A migrated database; both kinds, as far as this machine has them."""
-    if request.param == "sqlite":
-        yield migrate(f"sqlite:///{tmp_path_factory.mktemp('db')}/app.db")
-        return
-    programs = postgres_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL IS NOT TESTED HERE: initdb and postgres are not installed (Debian: postgresql)")
-    with running_postgres(programs) as url:
-        yield migrate(url)
-
-
 @pytest.fixture(scope="session")
-def sides(database_url, tmp_path_factory):
+def installations(tmp_path_factory):
+    """Both sides on either database. Each starts when it is first asked for, and stays until the end of the run."""
+    with Installations(tmp_path_factory.mktemp("installations")) as started:
+        yield started
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def installation(request, installations):
+    """A migrated database, a folder of files, and both sides on them: on both databases, as far as they are here."""
+    return installations.get(request.param)
+
+
+@pytest.fixture
+def sqlite_installation(installations):
+    """For what has nothing to do with the kind of database."""
+    return installations.get("sqlite")
+
+
+@pytest.fixture
+def database_url(installation):
+    return installation.database_url
+
+
+@pytest.fixture
+def sides(installation):
     """Both backends on one database: {"legacy": Backend, "new": Backend}."""
-    logs = tmp_path_factory.mktemp("logs")
-    with contextlib.ExitStack() as stack:
-        yield {side: stack.enter_context(running(side, database_url, logs / f"{side}.log")) for side in SIDES}
+    return installation.sides
 
 
 @pytest.fixture(params=SIDES)
@@ -43,10 +54,42 @@ def pair(request, sides):
     return sides[first], sides[second]
 
 
+@pytest.fixture(params=[("legacy", "new"), ("new", "legacy")], ids="-".join)
+def crossing(request, sides):
+    """One side and then the other, where staying shows nothing more."""
+    first, second = request.param
+    return sides[first], sides[second]
+
+
+@pytest.fixture(params=[("legacy", "new"), ("new", "legacy")], ids="-".join)
+def slow_and_other(request, installation):
+    """A backend whose agents take their time, and an ordinary one of the other side."""
+    slow, other = request.param
+    return installation.slow(slow), installation.sides[other]
+
+
+@pytest.fixture(params=SIDES)
+def side(request):
+    """The name of a side, for a test that starts it by itself."""
+    return request.param
+
+
 @pytest.fixture
 def email():
     """An address nobody has used yet in this run."""
     return f"user{next(_numbers)}@example.com"
+
+
+@pytest.fixture
+def user(sides, email):
+    """Somebody who is signed in, and so on both sides."""
+    return sign_up(sides["legacy"], email)
+
+
+@pytest.fixture
+def stranger(sides, email):
+    """Somebody else."""
+    return sign_up(sides["new"], f"stranger.{email}")
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +104,15 @@ def migrated_file(tmp_path_factory):
 def sqlite_url(migrated_file, tmp_path):
     """A migrated database of the test's own."""
     return f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'app.db')}"
+
+
+@pytest.fixture
+def start(tmp_path):
+    """start(side, database_url, NAME="value") -> Backend: for a test that needs one of its own; stopped at its end."""
+    with contextlib.ExitStack() as stack:
+
+        def start_one(side, database_url, **env):
+            log = tmp_path / f"{side}-{next(_numbers)}.log"
+            return stack.enter_context(running(side, database_url, log, **env))
+
+        yield start_one

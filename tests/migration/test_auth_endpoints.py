@@ -8,7 +8,7 @@ import httpx
 import jwt
 import pytest
 
-from tests.migration.auth_backends import SECRET
+from tests.migration.backends import SECRET
 
 AUTH = "/api/v1/auth"
 PASSWORD = "correct horse"
@@ -239,15 +239,6 @@ def test_a_large_body_is_refused_before_it_is_kept(backend, chunked):
     content = b"x" * 70_000
     answer = backend.client.post(f"{AUTH}/login", content=iter([content]) if chunked else content)
     assert (answer.status_code, answer.json()) == (413, {"detail": "Request body too large"})
-
-
-def test_resumes_are_legacys_alone(sides, email):
-    tokens = signed_in(sides["new"], email)
-    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
-    answer = sides["legacy"].client.get("/api/v1/resumes", headers=headers)
-    assert (answer.status_code, answer.json()) == (200, {"resumes": []})
-    assert sides["legacy"].client.get("/api/v1/resumes").status_code == 401
-    assert sides["new"].client.get("/api/v1/resumes", headers=headers).status_code == 404
 
 
 def test_concurrent_writers_on_both_sides_all_succeed(sides, email):

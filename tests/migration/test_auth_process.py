@@ -1,7 +1,6 @@
 """The processes: how they start, what they refuse, how they stop."""
 
 import ast
-import asyncio
 import json
 import select
 import shutil
@@ -15,18 +14,10 @@ import httpx
 import pytest
 
 from bench.ports import free_port
-from legacy_backend.core.config import ConfigError, load_config
-from legacy_backend.main import create_app as create_legacy
-from new_backend.app import create_app as create_new
-from new_backend.infrastructure.settings import SetupError, load_settings
-from tests.migration.auth_backends import ROOT, SIDES, environment, run_module, running
+from tests.migration.backends import ROOT, SIDES, environment, run_module, running
+from tests.migration.refusals import refusal
 
 ORIGIN = "https://app.example.com"
-
-
-@pytest.fixture(params=SIDES)
-def side(request):
-    return request.param
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -66,19 +57,6 @@ def test_a_database_that_is_away_is_one_line_as_well(side):
     )
     assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
     assert "cannot open the database postgresql+asyncpg://app:***@127.0.0.1:1/app: " in done.stderr
-
-
-def refusal(side, env):
-    """The words with which the application itself refuses, without a process around it."""
-
-    async def start():
-        app = create_legacy(load_config(env)) if side == "legacy" else create_new(load_settings(env))
-        async with app.router.lifespan_context(app):
-            pass
-
-    with pytest.raises((ConfigError, SetupError)) as caught:
-        asyncio.run(start())
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(

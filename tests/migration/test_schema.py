@@ -1,36 +1,25 @@
 """The migrations, and that each side's models are what they made."""
 
-import asyncio
 import os
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import DateTime, bindparam, inspect, text
 
 import legacy_backend.models
-import new_backend.features.auth.models  # noqa: F401  # fills the metadata
+import new_backend.app  # noqa: F401  # imports every feature, whose models fill the metadata
 from migrations.url import async_url
 from new_backend.infrastructure.persistence.postgres.base import Base as NewBase
-from tests.migration.auth_backends import ROOT, environment, run_module
+from tests.migration.backends import ROOT, environment, run_module
+from tests.migration.tables import insert, query, rows
 
 METADATA = {"legacy": legacy_backend.models.Base.metadata, "new": NewBase.metadata}
-
-
-def query(database_url, function):
-    async def run():
-        engine = create_async_engine(async_url(database_url))
-        try:
-            async with engine.connect() as connection:
-                return await connection.run_sync(function)
-        finally:
-            await engine.dispose()
-
-    return asyncio.run(run())
 
 
 @pytest.mark.parametrize("side", METADATA)
@@ -49,6 +38,12 @@ def test_the_models_of_each_side_are_the_migrated_tables(side, database_url):
 
 
 @pytest.mark.parametrize("side", METADATA)
+def test_each_side_knows_all_tables(side, database_url):
+    tables = query(database_url, lambda connection: inspect(connection).get_table_names())
+    assert set(METADATA[side].tables) == set(tables) - {"alembic_version"}
+
+
+@pytest.mark.parametrize("side", METADATA)
 def test_what_the_models_call_unique_is_unique(side, database_url):
     for table in METADATA[side].tables.values():
         unique = {column.name for column in table.columns if column.unique}
@@ -58,9 +53,33 @@ def test_what_the_models_call_unique_is_unique(side, database_url):
         assert unique == {constraint["column_names"][0] for constraint in found}
 
 
+@pytest.mark.parametrize("side", METADATA)
+def test_the_models_remove_what_belongs_to_a_row_as_the_tables_do(side, database_url):
+    """Autogenerate does not look at `ondelete` on every database, and rows that nobody owns would be left."""
+    for name, table in METADATA[side].tables.items():
+        ours = {(key.parent.name, key.column.table.name, key.ondelete) for key in table.foreign_keys}
+        found = query(database_url, lambda connection, name=name: inspect(connection).get_foreign_keys(name))
+        theirs = {(key["constrained_columns"][0], key["referred_table"], key["options"]["ondelete"]) for key in found}
+        assert ours == theirs
+
+
+def test_a_legacy_that_knows_only_the_first_two_revisions_goes_on_writing_and_reading(database_url):
+    """The newest migration runs before the newest code does: it may only expand."""
+    at, user_id, resume_id = datetime.now(UTC), str(uuid4()), str(uuid4())
+    user = {"id": user_id, "email": f"{user_id}@example.com", "password_hash": "x", "created_at": at}
+    insert(database_url, "users", user)
+    old = "INSERT INTO resumes (id, user_id, filename, size_bytes, created_at) VALUES (:id, :user_id, 'cv.pdf', 7, :at)"
+    values = {"id": resume_id, "user_id": user_id, "at": at}
+    statement = text(old).bindparams(bindparam("at", type_=DateTime(timezone=True)))
+    query(database_url, lambda connection: connection.execute(statement, values))
+    (row,) = rows(database_url, "resumes", id=resume_id)
+    assert (row["content_type"], row["sha256"], row["storage_key"]) == ("application/octet-stream", None, None)
+    insert(database_url, "sessions", {"id": str(uuid4()), "user_id": user_id, "created_at": at, "last_used_at": at})
+
+
 def test_a_second_run_changes_nothing(database_url):
     done = run_module("migrations", env=environment(database_url))
-    assert (done.returncode, done.stdout) == (0, "migrations: the database is at 0002\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "migrations: the database is at 0006\n"), done.stderr
 
 
 def test_runs_at_the_same_time_wait_for_each_other(tmp_path):
