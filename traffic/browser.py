@@ -16,6 +16,9 @@ from traffic.failures import NoAnswerError
 from traffic.wire import Connection, Reply, Request
 
 
+SIDES = ("legacy", "new")
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where requests go: an origin without a path."""
@@ -69,8 +72,9 @@ class Answer:
 
     @property
     def side(self) -> str:
-        """Who answered, as the gateway tells with `expose_decision: true`; empty where nobody tells."""
-        return self.header("x-gateway-side")
+        """Who answered, as the gateway tells with `expose_decision: true`; empty where no side was chosen, or none told."""
+        found = self.header("x-gateway-side")
+        return found if found in SIDES else ""
 
     @property
     def feature(self) -> str:

@@ -39,11 +39,11 @@ def compare(what: str, made: Mapping[str, Fields], found: object) -> None:
     rows = _rows(what, found)
     times = Counter(row.get("id") for row in rows)
     if any(key not in times for key in made):
-        raise LedgerError(f"a {what} is lost")
+        raise LedgerError(f"{_one(what)} is lost")
     if any(times[key] > 1 for key in made):
-        raise LedgerError(f"a {what} is listed twice")
+        raise LedgerError(f"{_one(what)} is listed twice")
     if len(rows) > len(made):
-        raise LedgerError(f"a {what} is doubled: one is there that nobody made")
+        raise LedgerError(f"{_one(what)} is doubled: one is there that nobody made")
     for row in rows:
         agree(what, made[row["id"]], row)
 
@@ -64,7 +64,7 @@ def agree(what: str, known: Fields, row: Mapping[str, object]) -> None:
     """Raises LedgerError for the first field that is not what is known of it."""
     for name, value in known.items():
         if name not in row or row[name] != value:
-            raise LedgerError(f"{name} of a {what} is wrong")
+            raise LedgerError(f"{name} of {_one(what)} is wrong")
 
 
 def compare_sessions(living: int, agent: str, found: object) -> None:
@@ -84,3 +84,7 @@ def _rows(what: str, found: object) -> Sequence[Mapping[str, Any]]:
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
         raise LedgerError(f"there is no list of {what}s")
     return found
+
+
+def _one(what: str) -> str:
+    return f"an {what}" if what == "upload" else f"a {what}"

@@ -43,7 +43,7 @@ async def session(options: Options, out: Console) -> int:
     tally, stop = Tally(), Stop()
     mover = await _mover(options, stop)
     screen = Screen(out, tally, mover)
-    plan = _plan(options)
+    plan = plan_of(options)
     run = Run(plan, tally, stop, screen.tell)
     out.print(_heading(options, plan), soft_wrap=True)
     began, cpu = time.monotonic(), time.process_time()
@@ -77,7 +77,8 @@ async def _play(run: Run, mover: Mover | None) -> bool:
     return put_back
 
 
-def _plan(options: Options) -> Plan:
+def plan_of(options: Options) -> Plan:
+    """What the options ask of a run. Every call has users of its own."""
     return Plan(
         target=options.gateway,
         pace=Pace(options.rate, options.seconds, options.users),

@@ -17,7 +17,7 @@ NOBODY = "-"
 class StepFigures:
     """seconds: of each answer, by side. failed: journeys that ended here, by reason."""
 
-    seconds: dict[str, array[float]] = field(default_factory=dict)
+    seconds: "dict[str, array[float]]" = field(default_factory=dict)
     failed: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -43,8 +43,8 @@ class Tally:
     features: dict[str, Counter[str]] = field(default_factory=dict)
     kinds: Counter[str] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
-    lateness: array[float] = field(default_factory=lambda: array("d"))
-    jobs: array[float] = field(default_factory=lambda: array("d"))
+    lateness: "array[float]" = field(default_factory=lambda: array("d"))
+    jobs: "array[float]" = field(default_factory=lambda: array("d"))
     """From the start of each job to its success, in seconds."""
 
     @property
@@ -58,7 +58,7 @@ class Tally:
         """One answer, whatever it was."""
         self.requests += 1
         self.step(step).seconds.setdefault(side or NOBODY, array("d")).append(seconds)
-        if feature:
+        if feature and side:
             self.features.setdefault(feature, Counter())[side] += 1
 
     def unanswered(self, step: str) -> None:

@@ -43,6 +43,7 @@ class Reply:
     whole: bool = False
     begun: bool = False
     surplus: bool = False
+    keeps: bool = False
     parser: httptools.HttpResponseParser = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -82,6 +83,7 @@ class Reply:
 
     def on_message_complete(self) -> None:
         self.whole = self.headed
+        self.keeps = self.parser.should_keep_alive()  # the parser knows it no longer once it has returned from here
 
 
 class Connection:
@@ -101,7 +103,7 @@ class Connection:
         reply = self._reply
         if self._writer.is_closing() or self._reader.at_eof():
             return False
-        return reply is None or (reply.whole and not reply.surplus and reply.parser.should_keep_alive())
+        return reply is None or (reply.whole and reply.keeps and not reply.surplus)
 
     async def ask(self, data: bytes) -> Reply:
         """Sends a request and returns its reply as soon as the head is there."""
