@@ -81,6 +81,8 @@ class OwnAuthority(RedisSSLContext):
     def get(self) -> ssl.SSLContext:
         self.context = None
         context = super().get()
+        if self.min_version is None:  # the default of Python, which the builds of some distributions leave out
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self.ca_certs is None or self.cert_reqs is ssl.CERT_NONE:
             return context
         own = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

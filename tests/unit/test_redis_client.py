@@ -32,6 +32,7 @@ def test_without_one_the_systems_are_trusted_and_all_is_verified():
     for context in contexts("rediss://h:1/0"):
         assert context.cert_store_stats() == ssl.create_default_context().cert_store_stats()
         assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+        assert context.minimum_version is ssl.TLSVersion.TLSv1_2
 
 
 def test_the_files_are_read_for_each_connection(ours, tmp_path):
