@@ -23,6 +23,9 @@ GOOD = ResumeAnalysis(
     score=0,
     suggestions=[],
 )
+MANY_MISSING = (
+    "If they are true of you, name what the advertisement asks for: a, b, c, d, e, f, g and h (3 more are missing)."
+)
 GAP = Gap(start="2020-01", end="2020-06", months=6)
 
 
@@ -200,8 +203,8 @@ def test_a_total_is_rounded_half_up():
             "Write shorter sentences: they have 25.0 words on average.",
         ),
         (
-            {"keywords": Keywords(matched=[], missing=list("abcdefghij"), percent=0)},
-            "If they are true of you, name what the advertisement asks for: a, b, c, d, e, f, g and h (2 more are missing).",
+            {"keywords": Keywords(matched=[], missing=list("abcdefghijk"), percent=0)},
+            MANY_MISSING,
         ),
         (
             {"keywords": Keywords(matched=[], missing=[], percent=0)},
