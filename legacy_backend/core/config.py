@@ -37,9 +37,10 @@ def _split(value: object) -> object:
 def _is_http_address(value: str) -> bool:
     try:
         parts = urlsplit(value)
-        return re.fullmatch(r"https?://[!-~]+", value) is not None and bool(parts.hostname) and parts.port != 0
+        at_a_host = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+    return at_a_host and not parts.query and not parts.fragment and re.fullmatch("[!-~]+", value) is not None
 
 
 class Config(BaseModel):
