@@ -1,5 +1,6 @@
 """What the tests beside all features share: a database of their own, and a clock that they move."""
 
+import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,13 +39,20 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    """With all tables, as the models say."""
-    file = tmp_path / "app.db"
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with all tables, as the models say. Made once, for it takes longer than most tests."""
+    file = tmp_path_factory.mktemp("template") / "app.db"
     engine = create_engine(f"sqlite:///{file}")
     Base.metadata.create_all(engine)
     engine.dispose()
+    return file
+
+
+@pytest.fixture
+async def database(empty_database: Path, tmp_path: Path) -> AsyncIterator[Database]:
+    """The test's own."""
+    file = shutil.copy(empty_database, tmp_path / "app.db")
     database = Database(f"sqlite:///{file}")
     async with database.opened():
         yield database
