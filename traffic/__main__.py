@@ -5,8 +5,9 @@ import sys
 import uvloop
 
 from traffic.options import parse
+from traffic.prepare import CannotBeginError
 from traffic.screen import console
-from traffic.session import CannotBeginError, session
+from traffic.session import session
 
 
 def main() -> int:

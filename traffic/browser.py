@@ -15,7 +15,6 @@ import orjson
 from traffic.failures import NoAnswerError
 from traffic.wire import Connection, Reply, Request
 
-
 SIDES = ("legacy", "new")
 
 
@@ -72,7 +71,7 @@ class Answer:
 
     @property
     def side(self) -> str:
-        """Who answered, as the gateway tells with `expose_decision: true`; empty where no side was chosen, or none told."""
+        """Who answered, as the gateway tells with `expose_decision: true`; empty where it chose none, or is none."""
         found = self.header("x-gateway-side")
         return found if found in SIDES else ""
 

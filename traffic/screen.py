@@ -94,7 +94,7 @@ class Screen:
     def _flag(self, feature: str) -> str:
         """What the flag says, beside what is measured."""
         moved = self._mover.moved.get(feature) if self._mover is not None else None
-        return f" (flag {moved.percent})" if moved is not None and moved.percent else ""
+        return f" (flag {moved.percent})" if moved is not None and moved.percent and not moved.put_back else ""
 
 
 class _Nothing(contextlib.nullcontext[None]):
