@@ -204,8 +204,8 @@ class _Comparison:
     def _equal(self, legacy: Any, new: Any) -> bool:
         if type(legacy) is not type(new):
             return False
-        if isinstance(legacy, str):
-            return legacy == new or self._naming[0](legacy) == self._naming[1](new)
+        if isinstance(legacy, str):  # the very text of legacy's own id would be wrong on new: it is not new's
+            return self._naming[0](legacy) == self._naming[1](new)
         return bool(legacy == new or (legacy != legacy and new != new))  # noqa: PLR0124 - NaN is like NaN
 
 

@@ -131,7 +131,7 @@ def _told(text: str, naming: Naming, rules: ReplyRules) -> str:
 
 def _bodies(legacy: Reply, new: Reply, rules: ReplyRules) -> Sequence[Difference]:
     how = rules.as_ or _by_type(legacy)
-    if how == "ignore" or legacy.body == new.body:
+    if how == "ignore":
         return ()
     naming = (legacy.naming, new.naming)
     if how == "events":
@@ -143,7 +143,7 @@ def _bodies(legacy: Reply, new: Reply, rules: ReplyRules) -> Sequence[Difference
             how = "text"  # one of them says that it is JSON and is not: what they are is told by their lines
     if how == "text":
         return _texts(legacy, new, rules)
-    return [Difference(Kind.VALUE, "body", _digest(legacy.body), _digest(new.body))]
+    return [Difference(Kind.VALUE, "body", *map(_digest, (legacy.body, new.body)))] if legacy.body != new.body else ()
 
 
 def _by_type(reply: Reply) -> str:
