@@ -4,8 +4,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from legacy_backend.api.deps import auth_service, current_user, parse_body, private
-from legacy_backend.api.schemas import LoginBody, RefreshTokenBody, RegisterBody, TokensOut, UserOut
+from legacy_backend.api.deps import account_service, auth_service, current_user, parse_body, private, signed_in
+from legacy_backend.api.schemas import (
+    ChangePasswordBody,
+    LoginBody,
+    RefreshTokenBody,
+    RegisterBody,
+    SessionListOut,
+    SessionOut,
+    TokensOut,
+    UserOut,
+)
 from legacy_backend.core.config import ACCESS_TOKEN_SECONDS, PASSWORD_MIN_LENGTH
 
 
@@ -40,11 +49,45 @@ async def config(_request: Request) -> Response:
     return JSONResponse({"password_min_length": PASSWORD_MIN_LENGTH, "access_token_seconds": ACCESS_TOKEN_SECONDS})
 
 
+async def list_sessions(request: Request) -> Response:
+    here = await signed_in(request)
+    sessions = await account_service(request).list_sessions(here.user.id)
+    listed = [
+        SessionOut(
+            id=session.id,
+            user_agent=session.user_agent,
+            created_at=session.created_at,
+            last_used_at=session.last_used_at,
+            current=session.id == here.session_id,
+        )
+        for session in sessions
+    ]
+    return private(SessionListOut(sessions=listed))
+
+
+async def revoke_session(request: Request) -> Response:
+    user = await current_user(request)
+    await account_service(request).revoke_session(user.id, request.path_params["session_id"])
+    return Response(status_code=204)
+
+
+async def change_password(request: Request) -> Response:
+    here = await signed_in(request)
+    body = await parse_body(request, ChangePasswordBody)
+    await account_service(request).change_password(
+        here.user, here.session_id, current=body.current_password, new=body.new_password
+    )
+    return Response(status_code=204)
+
+
 routes = [
     Route("/api/v1/auth/register", register, methods=["POST"]),
     Route("/api/v1/auth/login", login, methods=["POST"]),
     Route("/api/v1/auth/refresh", refresh, methods=["POST"]),
     Route("/api/v1/auth/logout", logout, methods=["POST"]),
     Route("/api/v1/auth/me", me, methods=["GET"]),
+    Route("/api/v1/auth/sessions", list_sessions, methods=["GET"]),
+    Route("/api/v1/auth/sessions/{session_id}", revoke_session, methods=["DELETE"]),
+    Route("/api/v1/auth/password", change_password, methods=["POST"]),
     Route("/api/v1/auth/config", config, methods=["GET"]),
 ]

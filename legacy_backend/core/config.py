@@ -3,10 +3,20 @@
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 SIDE = "legacy"
 
@@ -35,6 +45,14 @@ class Config(BaseModel):
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
     argon2_time_cost: int = Field(default=3, ge=1)
     argon2_memory_kib: int = Field(default=65_536, ge=32)
+    login_lock_seconds: int = Field(default=900, ge=1, le=31_536_000)
+    storage_dir: Path = Path("./.run/files")
+    max_upload_bytes: int = Field(default=10 * 1024 * 1024, ge=1, le=2**31 - 1)
+    ai_provider: Literal["local", "openai"] = "local"
+    ai_base_url: str = Field(default="", validate_default=True)
+    ai_api_key: SecretStr = SecretStr("")
+    ai_model: str = Field(default="", validate_default=True)
+    ai_step_seconds: float = Field(default=0.1, ge=0, le=60)
 
     @field_validator("jwt_secret")
     @classmethod
@@ -56,6 +74,28 @@ class Config(BaseModel):
             if origin != f"{parts.scheme}://{parts.netloc}":
                 raise ValueError(f"{origin!r} is not an origin: write it like https://app.example.com, no path")
         return origins
+
+    @field_validator("ai_base_url", "ai_model")
+    @classmethod
+    def _given_for_openai(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.data.get("ai_provider") == "openai":
+            raise ValueError("is needed with AI_PROVIDER=openai")
+        return value
+
+    @field_validator("ai_base_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        """Never repeats the value, which may hold a password."""
+        if value and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+            raise ValueError("is no address: write it like http://127.0.0.1:8080/v1")
+        return value.rstrip("/")
+
+    @field_validator("ai_api_key")
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"[\x21-\x7e]*", value.get_secret_value()):
+            raise ValueError("only printable ASCII without blanks can be sent")
+        return value
 
 
 def load_config(environ: Mapping[str, str] = os.environ) -> Config:

@@ -25,6 +25,7 @@ DATABASE_ERRORS: tuple[type[Exception], ...] = (
 
 _STARTUP_ERRORS: tuple[type[Exception], ...] = (SQLAlchemyError, *DATABASE_ERRORS)
 _BUSY_TIMEOUT_SECONDS = 10
+_FIRST_TABLE, _NEWEST_TABLE = "users", "reviews"
 
 
 class Database:
@@ -39,14 +40,15 @@ class Database:
         engine = _sqlite(self.url) if self.is_sqlite else _postgresql(self.url)
         try:
             async with engine.connect() as connection:
-                migrated = await connection.run_sync(lambda sync: inspect(sync).has_table("refresh_tokens"))
+                tables = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
         except _STARTUP_ERRORS as error:
             await engine.dispose()
             raise ConfigError(f"cannot open the database {self._shown()}: {driver_message(error)}") from error
         self._engine = engine
-        if not migrated:
+        if _NEWEST_TABLE not in tables:
             await self.disconnect()
-            raise ConfigError(f"the database {self._shown()} has no tables yet; run: python -m migrations")
+            fault = "is too old" if _FIRST_TABLE in tables else "has no tables yet"
+            raise ConfigError(f"the database {self._shown()} {fault}; run: python -m migrations")
         if self.is_sqlite:  # one writer at a time: wait here, fairly, rather than poll for SQLite's lock
             self._write_lock = asyncio.Lock()
 

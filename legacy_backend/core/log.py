@@ -29,3 +29,5 @@ def setup_logging(environment: str) -> None:
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    for library in ("httpx", "httpcore", "python_multipart", "pypdf"):  # they tell what clients and servers sent
+        logging.getLogger(library).setLevel(logging.CRITICAL)

@@ -1,9 +1,10 @@
-"""One log line for each request, and JSON for errors that nobody caught."""
+"""One log line for each request, JSON for errors that nobody caught, and no caching of what is private."""
 
 import re
 import time
 
 import structlog
+from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -64,6 +65,23 @@ class ServerErrorMiddleware:
             if started:
                 raise
             await JSONResponse({"detail": "Internal Server Error"}, status_code=500)(scope, receive, send)
+
+
+class PrivateMiddleware:
+    """All JSON for a signed-in user, errors too, says that no cache may keep it. `api.deps` notes who has signed in."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_private(message: Message) -> None:
+            if message["type"] == "http.response.start" and scope.get("state", {}).get("signed_in"):
+                headers = MutableHeaders(raw=message["headers"])
+                if headers.get("Content-Type") == "application/json":
+                    headers["Cache-Control"] = "no-store"
+            await send(message)
+
+        await self.app(scope, receive, send_private)
 
 
 def logged_path(scope: Scope) -> str:

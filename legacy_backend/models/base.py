@@ -1,5 +1,6 @@
 """The base of all models. The tables are made by `python -m migrations`."""
 
+import re
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -28,3 +29,8 @@ class UTCDateTime(TypeDecorator[datetime]):
 
 def new_id() -> str:
     return str(uuid4())
+
+
+def is_id(text: str) -> bool:
+    """Whether a row could have this id; what is none never reaches the database, which refuses a NUL."""
+    return re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) is not None

@@ -23,6 +23,7 @@ from legacy_backend.services.errors import (
     InvalidCredentialsError,
     InvalidRefreshTokenError,
 )
+from legacy_backend.services.login_guard import LoginGuard
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,17 @@ class Tokens:
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  # a word of RFC 6750, no secret
 
 
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    user: User
+    session_id: str
+
+
 class AuthService:
-    def __init__(self, database: Database, security: Security) -> None:
+    def __init__(self, database: Database, security: Security, guard: LoginGuard) -> None:
         self.database = database
         self.security = security
+        self.guard = guard
         self.dummy_hash = ""
 
     async def make_dummy_hash(self) -> None:
@@ -54,15 +62,18 @@ class AuthService:
             raise EmailAlreadyRegisteredError from error
 
     async def login(self, email: str, password: str, user_agent: str | None) -> Tokens:
-        """Raises InvalidCredentialsError."""
+        """Raises InvalidCredentialsError and TooManyFailuresError. A failure is as much work for any address."""
+        await self.guard.check(email)
         async with self.database.session() as db:
             user = await UserRepository(db).get_by_email(email)
-        if user is None:
-            await self.security.verify_password(password, self.dummy_hash)
-            raise InvalidCredentialsError
-        if not await self.security.verify_password(password, user.password_hash):
+        password_hash = self.dummy_hash if user is None else user.password_hash
+        if not await self.security.verify_password(password, password_hash) or user is None:
+            await self.guard.failed(email)
             raise InvalidCredentialsError
         async with self.database.transaction() as db:
+            await self.guard.succeeded(db, email)
+            if not await UserRepository(db).has_password_hash(user.id, password_hash):
+                raise InvalidCredentialsError  # changed meanwhile: this session would outlive the change
             session = await SessionRepository(db).create(user.id, user_agent, now())
             return await self._create_tokens(db, session)
 
@@ -81,7 +92,7 @@ class AuthService:
             if token is not None:
                 await SessionRepository(db).revoke(token.session_id, now())
 
-    async def get_current_user(self, access_token: str) -> User:
+    async def authenticate(self, access_token: str) -> SignedIn:
         """Raises AuthenticationError."""
         claims = self.security.decode_access_token(access_token)
         if claims is None:
@@ -90,7 +101,7 @@ class AuthService:
             user = await UserRepository(db).get_signed_in(claims["sub"], claims["sid"])
         if user is None:
             raise AuthenticationError
-        return user
+        return SignedIn(user, claims["sid"])
 
     async def _rotate(self, db: AsyncSession, refresh_token: str) -> Tokens | None:
         tokens, sessions, at = RefreshTokenRepository(db), SessionRepository(db), now()
