@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.telemetry.redact import clean_text
 from gateway.verify.sentences import mode_notes, slower_lines, step_lines, verdict_sentence
+from gateway.verify.timing import Excess
 from gateway.verify.verdict import FeatureResult, ModeResult, StepResult, Verdict
 from gateway.verify.words import halves
 
@@ -68,10 +69,8 @@ def _timing(result: FeatureResult) -> dict[str, Any] | None:
         return None
     return {
         "slower": timing.is_slower,
-        "percent": timing.percent,
-        "low": timing.low,
-        "high": timing.high,
-        "seconds_per_request": timing.seconds,
+        "total": _excess(timing.total),
+        "typical": _excess(timing.typical),
         "rounds": timing.rounds,
         "steps": timing.steps,
         "allowed_percent": timing.limits.percent,
@@ -79,6 +78,17 @@ def _timing(result: FeatureResult) -> dict[str, Any] | None:
             {"name": slow.name, "percent": slow.percent, "legacy_seconds": slow.legacy, "new_seconds": slow.new}
             for slow in timing.slow_steps
         ],
+    }
+
+
+def _excess(excess: Excess) -> dict[str, float]:
+    percent, seconds = excess.percent, excess.seconds
+    return {
+        "percent": percent.value,
+        "percent_low": percent.low,
+        "percent_high": percent.high,
+        "seconds": seconds.value,
+        "seconds_low": seconds.low,
     }
 
 
