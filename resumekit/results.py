@@ -1,4 +1,4 @@
-"""What an agent finds, as both sides answer and store it: the schemas `ResumeAnalysis` and `KeywordMatch` of the contract.
+"""What an agent finds, as both sides answer and store it: `ResumeAnalysis` and `KeywordMatch` of the contract.
 
 Everything is frozen and bounded, whether we found it or an AI service said it, so that a result always fits into a
 row and an answer. Text without NUL, numbers that are finite and have one decimal: equal in each database and language.

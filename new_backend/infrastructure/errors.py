@@ -1,6 +1,7 @@
 """What a feature's service refuses. A leaf, so that services need not know the web framework."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -9,4 +10,5 @@ class ServiceError(Exception):
 
     status: ClassVar[int]
     detail: ClassVar[str]
-    headers: ClassVar[Mapping[str, str]] = {}
+    headers: Mapping[str, str] = MappingProxyType({})
+    """One with headers of its own sets them when it is made."""

@@ -28,6 +28,8 @@ def configure_logs(environment: str) -> None:
     )
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    for library in ("python_multipart", "httpx"):  # they tell of each bad body, and of each request
+        logging.getLogger(library).setLevel(logging.ERROR)
 
 
 def _renderers(environment: str) -> list[Processor]:

@@ -1,11 +1,11 @@
-"""Users, their sessions, and the refresh tokens that a session has been through."""
+"""Users, their sessions, the refresh tokens that a session has been through, and failed logins."""
 
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from new_backend.infrastructure.persistence.postgres.base import Entity, UtcDateTime
+from new_backend.infrastructure.persistence.postgres.base import Base, Entity, UtcDateTime
 
 
 class User(Entity):
@@ -40,3 +40,15 @@ class RefreshToken(Entity):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class LoginFailures(Base):
+    """Failed logins in a row for one address, whether somebody has it or not."""
+
+    __tablename__ = "login_failures"
+
+    email_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of the address in lower case: what people mistype is nobody's business."""
+    failures: Mapped[int]
+    last_failed_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)

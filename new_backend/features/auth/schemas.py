@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from new_backend.infrastructure.fields import one_line
+
 PASSWORD_MIN_LENGTH = 8
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def _email(text: str) -> str:
@@ -18,19 +19,13 @@ def _email(text: str) -> str:
     return text.lower()
 
 
-def _one_line(text: str) -> str:
-    if _CONTROL.search(text):
-        raise PydanticCustomError("value_error", "control characters are not allowed")
-    return text
-
-
 Email = Annotated[str, Field(max_length=254), AfterValidator(_email)]
 
 
 class RegisterRequest(BaseModel):
     email: Email
     password: str = Field(min_length=PASSWORD_MIN_LENGTH, max_length=1024, repr=False)
-    name: Annotated[str, Field(max_length=200), AfterValidator(_one_line)] | None = None
+    name: Annotated[str, Field(max_length=200), AfterValidator(one_line)] | None = None
 
 
 class LoginRequest(BaseModel):
@@ -44,6 +39,11 @@ class RefreshTokenRequest(BaseModel):
     """For /refresh and /logout."""
 
     refresh_token: str = Field(min_length=1, max_length=1024, repr=False)
+
+
+class ChangePasswordRequest(BaseModel):
+    current_password: str = Field(max_length=1024, repr=False)
+    new_password: str = Field(min_length=PASSWORD_MIN_LENGTH, max_length=1024, repr=False)
 
 
 class UserResponse(BaseModel):
@@ -60,3 +60,18 @@ class TokenResponse(BaseModel):
     refresh_token: str = Field(repr=False)
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  # a word of RFC 6750, no secret
     expires_in: int
+
+
+class SessionResponse(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    user_agent: str | None
+    created_at: datetime
+    last_used_at: datetime
+    current: bool = False
+    """The one that asks."""
+
+
+class SessionsResponse(BaseModel):
+    sessions: list[SessionResponse]

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from new_backend.infrastructure.http.errors import InvalidBodyError
+from new_backend.infrastructure.http.errors import InvalidRequestError
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -14,7 +14,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 async def read_json(request: Request, model: type[ModelT]) -> ModelT:
-    """Called by endpoints. Raises InvalidBodyError (answered 422), or HTTPException 413 past MAX_BODY_BYTES."""
+    """Called by endpoints. Raises InvalidRequestError (answered 422), or HTTPException 413 past MAX_BODY_BYTES."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -23,4 +23,4 @@ async def read_json(request: Request, model: type[ModelT]) -> ModelT:
     try:
         return model.model_validate_json(bytes(body))
     except ValidationError as error:
-        raise InvalidBodyError(error) from error
+        raise InvalidRequestError.of(error, place="body") from error

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from starlette.applications import Starlette
 from new_backend.infrastructure.logs import configure_logs
 from new_backend.infrastructure.persistence.postgres.connection import Database
 from new_backend.infrastructure.settings import Settings, SetupError, load_settings
+from new_backend.infrastructure.storage.providers.local import LocalStorage
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than a proxy in front keeps an idle connection, so that it is the proxy who closes."""
@@ -29,22 +31,50 @@ def run_service(
     try:
         settings = load_settings(os.environ)
         configure_logs(settings.environment)
+        _tell_faults(settings)
         app = create_app(settings)
+        if "down" in settings.faults:
+            return _stay_down()
         listener = _listen(options.host, options.port)
         with listener:
-            server = uvicorn.Server(_server_config(app, side=side))
+            server = _Server(_server_config(app, side=side), stopping=app.state.stopping)
             with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
-                runner.run(_serve(server, listener, database_url=settings.database_url, side=side))
+                runner.run(_serve(server, listener, settings, side=side))
     except SetupError as error:
         sys.stderr.write(f"{side} backend: {error}\n")
         return 1
     return 0
 
 
-async def _serve(server: uvicorn.Server, listener: socket.socket, *, database_url: str, side: str) -> None:
-    """Tries the database first: a fault there is one line here, and a traceback out of the lifespan."""
-    async with Database(database_url).opened():
-        pass
+class _Server(uvicorn.Server):
+    """`stopping` is called before uvicorn waits for requests to end: some would not end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, *, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stopping()
+        await super().shutdown(sockets)
+
+
+def _tell_faults(settings: Settings) -> None:
+    if settings.faults:
+        planted = ", ".join(sorted(settings.faults))
+        structlog.get_logger().warning(f"FAULTS ARE PLANTED, THIS SERVICE IS WRONG ON PURPOSE: {planted}")
+
+
+def _stay_down() -> int:
+    """The fault `down`: nothing listens. Ends on a signal, whose handler is `__main__`'s."""
+    structlog.get_logger().warning("FAULT down: nothing listens on the port; waiting for a signal to end")
+    while True:
+        signal.pause()
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket, settings: Settings, *, side: str) -> None:
+    """Tries database and storage first: a fault there is one line here, and a traceback out of the lifespan."""
+    async with Database(settings.database_url).opened():
+        await LocalStorage(settings.storage_dir).prepare()
     host, port = listener.getsockname()[:2]
     structlog.get_logger().info("serving", side=side, host=host, port=port)
     await server.serve(sockets=[listener])
@@ -54,7 +84,8 @@ def _options(arguments: Sequence[str], *, side: str, default_port: int) -> argpa
     parser = argparse.ArgumentParser(
         prog=f"python -m {side}_backend",
         epilog="Environment: JWT_SECRET (required), DATABASE_URL, ENVIRONMENT, CORS_ORIGINS, ARGON2_TIME_COST, "
-        "ARGON2_MEMORY_KIB",
+        "ARGON2_MEMORY_KIB, LOGIN_LOCK_SECONDS, STORAGE_DIR, MAX_UPLOAD_BYTES, AI_PROVIDER, AI_BASE_URL, AI_API_KEY, "
+        "AI_MODEL, AI_STEP_SECONDS, REDIS_URL, FAULTS, FAULT_SEED",
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=default_port)

@@ -6,7 +6,7 @@ The claims are a contract between the two sides of the application: each accepts
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import jwt
 
@@ -65,7 +65,3 @@ def new_refresh_token() -> str:
 def refresh_token_hash(token: str) -> str:
     """What the database keeps. A fast hash is enough: the token is random, not chosen by a person."""
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)

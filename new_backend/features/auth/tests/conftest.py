@@ -1,25 +1,11 @@
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-from sqlalchemy import create_engine
 
+from new_backend.conftest import Clock
 from new_backend.features.auth.models import User
 from new_backend.features.auth.service import AuthService
-from new_backend.features.auth.tests.doubles import Clock, MakeUser, PlainPasswords
-from new_backend.infrastructure.persistence.postgres.base import Base
+from new_backend.features.auth.tests.doubles import MakeUser, PlainPasswords
 from new_backend.infrastructure.persistence.postgres.connection import Database
 from new_backend.infrastructure.security.tokens import AccessTokens
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -28,19 +14,10 @@ def passwords() -> PlainPasswords:
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    file = tmp_path / "app.db"
-    engine = create_engine(f"sqlite:///{file}")
-    Base.metadata.create_all(engine)
-    engine.dispose()
-    database = Database(f"sqlite:///{file}")
-    async with database.opened():
-        yield database
-
-
-@pytest.fixture
 async def service(database: Database, passwords: PlainPasswords, clock: Clock) -> AuthService:
-    service = AuthService(database=database, passwords=passwords, access_tokens=AccessTokens("k" * 32), now=clock)
+    service = AuthService(
+        database=database, passwords=passwords, access_tokens=AccessTokens("k" * 32), lock_seconds=900, now=clock
+    )
     await service.prepare()
     return service
 

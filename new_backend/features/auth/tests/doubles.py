@@ -1,24 +1,10 @@
-"""Stand-ins for what a test of the service must steer: time, and the slow hash."""
+"""Stand-in for what a test of the service must steer: the slow hash."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 
 from new_backend.features.auth.models import User
 
 MakeUser = Callable[..., User]
-
-
-class Clock:
-    """Time that moves when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = datetime.now(UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
 
 
 class PlainPasswords:

@@ -2,17 +2,18 @@ from pathlib import Path
 
 import pytest
 
-from new_backend.features.auth.models import User
-from new_backend.features.auth.repository import SessionRepository
-from new_backend.features.auth.schemas import LoginRequest, RegisterRequest
-from new_backend.features.auth.service import (
-    AuthService,
+from new_backend.conftest import Clock
+from new_backend.features.auth.errors import (
     EmailTakenError,
     InvalidCredentialsError,
     InvalidRefreshTokenError,
     NotAuthenticatedError,
 )
-from new_backend.features.auth.tests.doubles import Clock, PlainPasswords
+from new_backend.features.auth.models import User
+from new_backend.features.auth.repository import SessionRepository
+from new_backend.features.auth.schemas import LoginRequest, RegisterRequest
+from new_backend.features.auth.service import AuthService
+from new_backend.features.auth.tests.doubles import PlainPasswords
 from new_backend.infrastructure.persistence.postgres.connection import Database
 from new_backend.infrastructure.security.tokens import (
     ACCESS_TOKEN_SECONDS,
@@ -93,10 +94,10 @@ async def test_reuse_is_remembered_although_the_call_fails(
 
 async def test_a_fresh_access_token_of_a_revoked_session_is_refused(service: AuthService, user: User) -> None:
     tokens = await service.login(LOGIN, user_agent=None)
-    assert (await service.user_of(tokens.access_token)).id == user.id
+    assert (await service.identity_of(tokens.access_token)).user.id == user.id
     await service.logout(tokens.refresh_token)
     with pytest.raises(NotAuthenticatedError):
-        await service.user_of(tokens.access_token)
+        await service.identity_of(tokens.access_token)
 
 
 @pytest.mark.usefixtures("user")
@@ -104,7 +105,7 @@ async def test_an_access_token_expires(service: AuthService, clock: Clock) -> No
     clock.advance(-ACCESS_TOKEN_SECONDS)
     tokens = await service.login(LOGIN, user_agent=None)
     with pytest.raises(NotAuthenticatedError):
-        await service.user_of(tokens.access_token)
+        await service.identity_of(tokens.access_token)
 
 
 async def test_the_refresh_token_itself_is_stored_nowhere(service: AuthService, user: User, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import uuid4
 
-from sqlalchemy import DateTime, Dialect, String, TypeDecorator, select
+from sqlalchemy import ColumnElement, DateTime, Dialect, String, TypeDecorator, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -64,6 +64,13 @@ class BaseRepository(Generic[EntityT]):
         """In the order of ids, which is stable and means nothing."""
         query = select(self.model).order_by(self.model.id).limit(limit).offset(offset)
         return (await self._session.scalars(query)).all()
+
+    async def page(self, *where: ColumnElement[bool], limit: int, offset: int) -> tuple[Sequence[EntityT], int]:
+        """Newest first, and how many there are in all. For models that have `created_at`."""
+        query = select(self.model).where(*where).order_by(self.model.created_at.desc(), self.model.id)
+        rows = (await self._session.scalars(query.limit(limit).offset(offset))).all()
+        total = await self._session.scalar(select(func.count()).select_from(self.model).where(*where))
+        return rows, total or 0
 
     async def update(self, entity: EntityT, **values: object) -> EntityT:
         """Sets the named columns. Raises AttributeError for a name that is no column."""

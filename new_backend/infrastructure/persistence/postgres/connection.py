@@ -37,6 +37,8 @@ UNAVAILABLE: tuple[type[Exception], ...] = (
 _CANNOT_OPEN: tuple[type[Exception], ...] = (SQLAlchemyError, *UNAVAILABLE)
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 _WRITES = "begins_as_writer"
+_OLDEST_TABLE = "users"
+_NEWEST_TABLE = "reviews"
 
 
 class Database:
@@ -88,11 +90,12 @@ class Database:
         shown = self._url.render_as_string(hide_password=True)
         try:
             async with engine.connect() as connection:
-                ready = await connection.run_sync(lambda plain: inspect(plain).has_table("refresh_tokens"))
+                tables = await connection.run_sync(lambda plain: inspect(plain).get_table_names())
         except _CANNOT_OPEN as error:
             raise SetupError(f"cannot open the database {shown}: {first_line(error)}") from error
-        if not ready:
-            raise SetupError(f"the database {shown} has no tables yet; run: python -m migrations")
+        if _NEWEST_TABLE not in tables:
+            state = "has an old schema" if _OLDEST_TABLE in tables else "has no tables yet"
+            raise SetupError(f"the database {shown} {state}; run: python -m migrations")
 
 
 def first_line(error: Exception) -> str:

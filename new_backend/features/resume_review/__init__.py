@@ -1,0 +1,1 @@
+"""Phase 4 of the migration: reviews of analysed resumes."""
