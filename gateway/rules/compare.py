@@ -191,7 +191,7 @@ class _Comparison:
         if any(pattern.matches(path) and each.allows(legacy, new) for pattern, each in self._rules.tolerance):
             return
         shape = next((shape for pattern, shape in self._rules.same if pattern.matches(path)), None)
-        if shape is not None and shape.alike(legacy, new):
+        if shape is not None and shape.alike(legacy, new) and not self._is_named(legacy, new):
             return
         place = show_path(path)
         if type_name(legacy) != type_name(new):
@@ -200,6 +200,10 @@ class _Comparison:
             found.append(Difference(Kind.SHAPE, place, legacy, new, shape.noun))
         else:
             found.append(Difference(Kind.VALUE, place, legacy, new))
+
+    def _is_named(self, legacy: Any, new: Any) -> bool:
+        """Whether either is known by a name: then it is not enough that the other one looks like it."""
+        return isinstance(legacy, str) and (self._naming[0](legacy), self._naming[1](new)) != (legacy, new)
 
     def _equal(self, legacy: Any, new: Any) -> bool:
         if type(legacy) is not type(new):

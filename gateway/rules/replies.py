@@ -93,13 +93,14 @@ def _headers(legacy: Reply, new: Reply, rules: ReplyRules) -> list[Difference]:
             kind = Kind.MISSING if new_value is None else Kind.EXTRA
             found.append(Difference(kind, f"header:{name}", _or_absent(old_value), _or_absent(new_value)))
             continue
-        shape = rules.same_headers.get(name)
-        if shape is not None and shape.alike(old_value, new_value):
+        named = legacy.naming(old_value), new.naming(new_value)
+        if _masked(named[0], rules) == _masked(named[1], rules):
             continue
-        if _told(old_value, legacy.naming, rules) != _told(new_value, new.naming, rules):
-            kind = Kind.VALUE if shape is None else Kind.SHAPE
-            expected = "" if shape is None else shape.noun
-            found.append(Difference(kind, f"header:{name}", old_value, new_value, expected))
+        shape = rules.same_headers.get(name)
+        if shape is None:
+            found.append(Difference(Kind.VALUE, f"header:{name}", old_value, new_value))
+        elif not shape.alike(old_value, new_value) or named != (old_value, new_value):
+            found.append(Difference(Kind.SHAPE, f"header:{name}", old_value, new_value, shape.noun))
     return found
 
 
@@ -121,9 +122,7 @@ def _or_absent(value: str | None) -> Any:
     return ABSENT if value is None else value
 
 
-def _told(text: str, naming: Naming, rules: ReplyRules) -> str:
-    """As both sides would write it: with names for ids, and what is masked taken out."""
-    text = naming(text)
+def _masked(text: str, rules: ReplyRules) -> str:
     for pattern in rules.mask:
         text = pattern.sub("*", text)
     return text
@@ -161,7 +160,7 @@ def _digest(body: bytes) -> str:
 
 def _texts(legacy: Reply, new: Reply, rules: ReplyRules) -> list[Difference]:
     """By lines, as `diff` tells them; a line that is another is one difference."""
-    old_text, new_text = (_told(reply.text(), reply.naming, rules) for reply in (legacy, new))
+    old_text, new_text = (_masked(reply.naming(reply.text()), rules) for reply in (legacy, new))
     old_lines, new_lines = old_text.split("\n"), new_text.split("\n")
     matcher = difflib.SequenceMatcher(None, old_lines, new_lines, autojunk=False)
     found: list[Difference] = []

@@ -270,6 +270,15 @@ def test_what_each_side_has_made_up_goes_by_its_name():
         assert [each.path for each in compare(legacy, new, naming=naming)] == ["$.url"]
 
 
+def test_what_has_a_name_must_be_that_on_both_sides_whatever_it_looks_like():
+    naming = (lambda text: text.replace(UUIDS[0], "{id}"), lambda text: text.replace(UUIDS[1], "{id}"))
+    any_uuid = rules(same={"$.id": "uuid"})
+    other = UUIDS[1].replace("7f", "8f")
+    assert compare({"id": UUIDS[0]}, {"id": UUIDS[1]}, any_uuid, naming=naming) == ()
+    assert compare({"id": other}, {"id": other.replace("8f", "9f")}, any_uuid, naming=naming) == ()
+    assert [each.path for each in compare({"id": UUIDS[0]}, {"id": other}, any_uuid, naming=naming)] == ["$.id"]
+
+
 # -- how rules are written
 
 
