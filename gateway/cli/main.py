@@ -12,6 +12,7 @@ from gateway.cli.schema import schema
 from gateway.cli.serve import serve
 from gateway.cli.status import status
 from gateway.cli.token import token
+from gateway.cli.verify import verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,6 +25,7 @@ app.command()(schema)
 app.command()(status)
 app.command()(explain)
 app.command()(token)
+app.command()(verify)
 app.command()(reload)
 app.command(name="compile")(compile_)
 app.add_typer(flag.app, name="flag")

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from gateway.config.draft import Draft, partial_draft, whole_draft
 from gateway.config.faults import Fault, Loc
 from gateway.config.lint import lint
-from gateway.config.messages import explain
+from gateway.config.messages import ROUTES, Grammar, explain
 from gateway.config.nodes import Document, decode
 from gateway.config.report import Report
 from gateway.config.schema import RoutesFile
@@ -27,7 +27,7 @@ Inspection = Callable[[Draft, Report], None]
 
 MAX_BYTES = 64 * 1024 * 1024
 
-__all__ = ["MAX_BYTES", "Fault", "Inspection", "Loaded", "load"]
+__all__ = ["MAX_BYTES", "Fault", "Inspection", "Loaded", "load", "translate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def _validate(
     try:
         routes = RoutesFile.model_validate(document.values, by_alias=True, by_name=False)
     except ValidationError as error:
-        faults, bad = _translate(document, error)
+        faults, bad = translate(document, error)
         draft = partial_draft(document.values, bad | document.unusable)
         return None, faults, _inspected(draft, document, files, inspect)
     # A key given twice is reported by the document alone; the first was used.
@@ -98,14 +98,14 @@ def _inspected(draft: Draft, document: Document, files: Path | None, inspect: In
     return found
 
 
-def _translate(document: Document, error: ValidationError) -> tuple[list[Fault], set[Loc]]:
+def translate(document: Document, error: ValidationError, grammar: Grammar = ROUTES) -> tuple[list[Fault], set[Loc]]:
     """The faults that the document has not reported yet, and the places that must not be looked at further."""
     faults: list[Fault] = []
     bad: set[Loc] = set()
     for detail in error.errors(include_url=False):
         if _is_echo(detail["type"], detail["input"]) or _reported(document, detail["loc"]):
             continue
-        loc, at_key, problem, remedy = explain(detail)
+        loc, at_key, problem, remedy = explain(detail, grammar)
         bad.add(loc)
         faults.append(document.report(loc, problem, remedy, at_key=at_key))
     return faults, bad

@@ -1,8 +1,9 @@
-"""pydantic's errors in the house form: what is wrong, and what would be right. Used by `load` alone."""
+"""pydantic's errors in the house form: what is wrong, and what would be right. Used by `load`, and for scenarios."""
 
 import types
 import typing
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,17 @@ from pydantic_core import ErrorDetails
 from gateway.config.faults import Loc, did_you_mean
 from gateway.config.schema import RoutesFile
 
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """A kind of file: the model of the whole of it, and where its keys are described."""
+
+    root: type[BaseModel]
+    reference: str
+
+
+ROUTES = Grammar(RoutesFile, "docs/routes-reference.md")
+
 _BOUNDS = {
     "greater_than": ("gt", "more than"),
     "greater_than_equal": ("ge", "at least"),
@@ -20,21 +32,21 @@ _BOUNDS = {
 }
 
 
-def explain(error: ErrorDetails) -> tuple[Loc, bool, str, str]:
+def explain(error: ErrorDetails, grammar: Grammar = ROUTES) -> tuple[Loc, bool, str, str]:
     """(place, whether the key itself is meant, what is wrong, what would be right)."""
     loc: Loc = error["loc"]
     kind = error["type"]
     if kind == "extra_forbidden":
-        known = fields_at(loc[:-1])
+        known = fields_at(loc[:-1], grammar)
         return loc, True, "unknown key", did_you_mean(str(loc[-1]), known, nothing="remove it")
     if loc and loc[-1] == "[key]":
         return loc[:-1], True, *_bad_name(loc)
     if kind == "missing":
-        return loc, False, "required key is missing", f'add "{loc[-1]}": {_description(loc)}'
-    return loc, False, *_bad_value(loc, kind, error)
+        return loc, False, "required key is missing", f'add "{loc[-1]}": {_description(loc, grammar)}'
+    return loc, False, *_bad_value(loc, kind, error, grammar)
 
 
-def _bad_value(loc: Loc, kind: str, error: ErrorDetails) -> tuple[str, str]:
+def _bad_value(loc: Loc, kind: str, error: ErrorDetails, grammar: Grammar) -> tuple[str, str]:
     value, context = error["input"], error.get("ctx", {})
     if value is None:
         return "nothing stands here", "write a value, or leave the key out"
@@ -47,10 +59,10 @@ def _bad_value(loc: Loc, kind: str, error: ErrorDetails) -> tuple[str, str]:
     if kind == "value_error":
         problem, _, remedy = str(context["error"]).partition("; ")
         return problem, remedy or "write a percent like 25 or 0.5"
-    return _wrong_type(loc, kind, value, error["msg"])
+    return _wrong_type(loc, kind, value, error["msg"], grammar)
 
 
-def _wrong_type(loc: Loc, kind: str, value: Any, message: str) -> tuple[str, str]:
+def _wrong_type(loc: Loc, kind: str, value: Any, message: str, grammar: Grammar) -> tuple[str, str]:
     if kind == "string_type" and isinstance(value, (int, Decimal)):
         text = str(value).lower() if isinstance(value, bool) else str(value)
         return f"{text} is {_noun(value)}, not text", f'write it in quotes: "{text}"'
@@ -67,10 +79,10 @@ def _wrong_type(loc: Loc, kind: str, value: Any, message: str) -> tuple[str, str
     if kind in ("tuple_type", "list_type"):
         return f"is {_noun(value)}, not a list", f"write [{value}]" if isinstance(value, str) else "write a list"
     if kind in ("model_type", "dict_type", "model_attributes_type"):
-        return f"is {_noun(value)}, not a mapping of keys", f"its keys: {', '.join(fields_at(loc)) or 'names'}"
+        return f"is {_noun(value)}, not a mapping of keys", f"its keys: {', '.join(fields_at(loc, grammar)) or 'names'}"
     if kind == "too_short":
         return "is empty", "at least one entry is needed"
-    return message[:1].lower() + message[1:], _description(loc)
+    return message[:1].lower() + message[1:], _description(loc, grammar)
 
 
 def _bad_name(loc: Loc) -> tuple[str, str]:
@@ -80,25 +92,25 @@ def _bad_name(loc: Loc) -> tuple[str, str]:
     )
 
 
-def fields_at(loc: Loc) -> list[str]:
+def fields_at(loc: Loc, grammar: Grammar = ROUTES) -> list[str]:
     """The keys that a mapping at this place may have, as the file spells them; none where names are free."""
-    model = _annotation_at(loc)
+    model = _annotation_at(loc, grammar)
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return []
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _description(loc: Loc) -> str:
-    model = _annotation_at(loc[:-1])
+def _description(loc: Loc, grammar: Grammar) -> str:
+    model = _annotation_at(loc[:-1], grammar)
     if isinstance(model, type) and issubclass(model, BaseModel):
         for name, field in model.model_fields.items():
             if loc[-1] == (field.alias or name):
-                return (field.description or "see docs/routes-reference.md").rstrip(".")
-    return "see docs/routes-reference.md"
+                return (field.description or f"see {grammar.reference}").rstrip(".")
+    return f"see {grammar.reference}"
 
 
-def _annotation_at(loc: Loc) -> Any:
-    found: Any = RoutesFile
+def _annotation_at(loc: Loc, grammar: Grammar) -> Any:
+    found: Any = grammar.root
     for part in loc:
         found = _step(found, part)
     return found

@@ -35,10 +35,21 @@ class _TooMuchError(Exception):
 
 
 class Document:
-    """One composed file. values: plain Python; faults: what was wrong on the way; unusable: where."""
+    """One composed file. values: plain Python; faults: what was wrong on the way; unusable: where.
 
-    def __init__(self, text: str, filename: str) -> None:
+    kind: what such files are called, start: how one begins; for the words of faults.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        filename: str,
+        *,
+        kind: str = "routes.yaml",
+        start: str = "start with version: 1, upstreams and routes",
+    ) -> None:
         self.filename = filename
+        self._kind, self._start = kind, start
         self.values: Any = None
         self.faults: list[Fault] = []
         self.unusable: set[Loc] = set()
@@ -102,14 +113,14 @@ class Document:
             return None
         try:
             if (deep := _too_deep(text)) is not None:
-                self._whole(*deep, "nested far deeper than routes.yaml goes", "remove the nesting")
+                self._whole(*deep, f"nested far deeper than {self._kind} goes", "remove the nesting")
                 return None
             root = yaml.compose(text, Loader=_LOADER)
         except yaml.MarkedYAMLError as error:
             self._syntax(text, error)
             return None
         if root is None:
-            self._whole(1, 1, "the file is empty", "start with version: 1, upstreams and routes")
+            self._whole(1, 1, "the file is empty", self._start)
         return root
 
     def _syntax(self, text: str, error: yaml.MarkedYAMLError) -> None:
@@ -120,7 +131,7 @@ class Document:
 
     def _read_root(self) -> None:
         if not isinstance(self._root, yaml.MappingNode):
-            self._fault(self._root, "the file is not a mapping of keys", "start with version: 1, upstreams and routes")
+            self._fault(self._root, "the file is not a mapping of keys", self._start)
             return
         try:
             self.values = self._read(self._root)
@@ -137,7 +148,7 @@ class Document:
         if id(node) in self._open:
             return self._fault(node, "an alias stands inside what it names", "write the values out")
         if len(self._open) > MAX_DEPTH:
-            raise _TooMuchError(node, "nested far deeper than routes.yaml goes", "remove the nesting")
+            raise _TooMuchError(node, f"nested far deeper than {self._kind} goes", "remove the nesting")
         if node.tag not in (_TAG + "map", _TAG + "seq"):
             return self._fault(node, f"the tag {_short(node.tag)} means nothing here", "remove it")
         self._open.add(id(node))

@@ -1,0 +1,1 @@
+"""The comparison script of a migration: the same requests played against legacy, new and the gateway."""

@@ -1,0 +1,144 @@
+"""Two replies compared: status, headers, and bodies by what they are."""
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.rules.compare import Rules
+from gateway.rules.json_path import parse_path
+from gateway.rules.replies import MAX_LINES, Reply, ReplyRules, compare_replies, read_events
+from gateway.rules.shapes import parse_shape
+
+JSON = ("content-type", "application/json")
+ALL = ReplyRules()
+
+
+def reply(body=b"", *headers, status=200, **more):
+    content = body if isinstance(body, bytes) else body.encode()
+    return Reply(status, headers, content, **more)
+
+
+def found(legacy, new, rules=ALL):
+    return [(each.kind.value, each.path) for each in compare_replies(legacy, new, rules)]
+
+
+@given(st.binary(max_size=200), st.sampled_from(["application/json", "text/plain", "text/event-stream", "image/png"]))
+def test_a_reply_is_like_itself_and_nothing_raises(body, kind):
+    one = reply(body, ("content-type", kind))
+    assert found(one, one) == []
+    other = reply(body + b"x", ("content-type", kind))
+    assert found(one, other) != [] or kind != "image/png"
+
+
+def test_of_two_statuses_nothing_else_is_told():
+    assert found(reply("{}", JSON, status=404), reply('{"a":1}', JSON, status=400)) == [("value", "status")]
+
+
+def test_headers_are_compared_but_for_those_that_differ_by_nature():
+    legacy = reply(b"", ("date", "now"), ("etag", '"a"'), ("server", "x"), ("x-gateway-side", "legacy"), ("x-old", "1"))
+    new = reply(b"", ("date", "then"), ("etag", '"b"'), ("x-gateway-side", "new"), ("x-new", "1"), ("via", "p"))
+    assert found(legacy, new) == [("value", "header:etag"), ("missing", "header:x-old"), ("extra", "header:x-new")]
+    assert found(legacy, new, ReplyRules(headers=frozenset({"etag"}))) == [("value", "header:etag")]
+    ignored = ReplyRules(ignore_headers=frozenset({"etag", "x-old", "x-new"}))
+    assert found(legacy, new, ignored) == []
+
+
+def test_fields_of_one_name_are_one_value():
+    legacy = reply(b"", ("vary", "a"), ("vary", "b"))
+    assert found(legacy, reply(b"", ("vary", "a, b"))) == []
+    assert found(legacy, reply(b"", ("vary", "b"), ("vary", "a"))) == [("value", "header:vary")]
+
+
+def test_the_length_counts_where_there_is_no_body_to_compare():
+    legacy, new = (reply(b"", ("content-length", size), head=True) for size in ("10", "11"))
+    assert found(legacy, new) == [("value", "header:content-length")]
+    legacy, new = (reply(b"", ("content-length", size)) for size in ("10", "11"))
+    assert found(legacy, new) == []
+
+
+def test_a_header_may_have_a_shape():
+    rules = ReplyRules(same_headers={"location": parse_shape("/.items.[0-9]+/")})
+    legacy = reply(b"", ("location", "/items/1"))
+    assert found(legacy, reply(b"", ("location", "/items/22")), rules) == []
+    assert found(legacy, reply(b"", ("location", "/items/x")), rules) == [("shape", "header:location")]
+
+
+def test_json_is_compared_by_structure_under_its_rules():
+    rules = ReplyRules(body=Rules(ignore=(parse_path("$.at"),)))
+    legacy, new = (reply(json.dumps(each), JSON) for each in ({"a": 1, "at": 1}, {"at": 2, "a": 1}))
+    assert found(legacy, new, rules) == []
+    assert found(legacy, new) == [("value", "$.at")]
+    problem = ("content-type", "application/problem+json")
+    assert found(reply("[1]", problem), reply("[ 1 ]", problem)) == []
+
+
+def test_json_that_is_none_is_compared_as_text():
+    assert found(reply("{}", JSON), reply("oops", JSON)) == [("value", "line 1")]
+
+
+def test_another_content_type_is_told():
+    assert found(reply("{}", JSON), reply("{}", ("content-type", "text/plain"))) == [("value", "header:content-type")]
+
+
+def test_text_is_told_by_lines():
+    text = ("content-type", "text/markdown; charset=utf-8")
+    legacy = reply("a\nb\nc\n", text)
+    assert found(legacy, reply("a\nx\nc\n", text)) == [("value", "line 2")]
+    assert found(legacy, reply("a\nc\n", text)) == [("missing", "line 2")]
+    assert found(legacy, reply("a\nb\nb2\nc\n", text)) == [("extra", "line 3")]
+    assert found(legacy, reply("a\nb\nc", text)) == [("missing", "line 4")]
+    assert len(found(legacy, reply("\n".join(map(str, range(99))), text))) == MAX_LINES
+
+
+def test_masked_text_is_alike():
+    text = ("content-type", "text/plain")
+    rules = ReplyRules(mask=(re.compile(r"\d\d:\d\d"),))
+    assert found(reply("at 10:00", text), reply("at 11:30", text), rules) == []
+    assert found(reply("at 10:00", text), reply("on 11:30", text), rules) == [("value", "line 1")]
+
+
+def test_what_was_captured_goes_by_its_name_everywhere():
+    def naming(own):
+        return lambda text: text.replace(own, "{id}")
+
+    text = ("content-type", "text/plain")
+    legacy = reply("id A1", text, ("location", "/x/A1"), naming=naming("A1"))
+    assert found(legacy, reply("id B2", text, ("location", "/x/B2"), naming=naming("B2"))) == []
+    stale = reply("id A1", text, ("location", "/x/A1"), naming=naming("B2"))
+    assert found(legacy, stale) == [("value", "header:location"), ("value", "line 1")]
+
+
+def test_other_bodies_are_compared_by_their_digest():
+    (difference,) = compare_replies(reply(b"\x00\x01"), reply(b"\x00\x02"), ALL)
+    assert difference.path == "body"
+    assert difference.legacy.startswith("2 bytes, SHA-256 ")
+    assert found(reply(b"\x00"), reply(b"\x01"), ReplyRules(as_="ignore")) == []
+
+
+SSE = ("content-type", "text/event-stream; charset=utf-8")
+STREAM = 'retry: 1000\n\nid: 1\nevent: progress\ndata: {"progress":0}\n\n: keep-alive\n\nevent: end\ndata: {}\n\n'
+
+
+def test_a_stream_is_a_list_of_its_events():
+    assert read_events(STREAM) == [
+        {"retry": "1000"},
+        {"id": "1", "event": "progress", "data": {"progress": 0}},
+        {"event": "end", "data": {}},
+    ]
+    assert read_events("data: a\ndata: b\r\n\r\ndata\n\n") == [{"data": "a\nb"}, {"data": ""}]
+
+
+def test_streams_are_compared_by_events_without_keep_alives():
+    assert found(reply(STREAM, SSE), reply(STREAM.replace(": keep-alive\n\n", ""), SSE)) == []
+    other = STREAM.replace('{"progress":0}', '{"progress": 14}')
+    assert found(reply(STREAM, SSE), reply(other, SSE)) == [("value", "$[1].data.progress")]
+    assert found(reply(STREAM, SSE), reply(STREAM + "id: 2\ndata: 1\n\n", SSE)) == [("extra", "$[3]")]
+
+
+@pytest.mark.parametrize("kept", [1, 2, 5])
+def test_a_stream_that_breaks_off_is_told(kept):
+    assert found(reply(STREAM, SSE), reply(STREAM[:-kept], SSE)) != []
+    assert "cut" in read_events(STREAM[:-kept])[-1]
