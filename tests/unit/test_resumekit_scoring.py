@@ -1,13 +1,15 @@
 """A review is made of criteria whose weights are a hundred together, and says in words what it found."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resumekit.results import Contacts, Gap, Keywords, Readability, ResumeAnalysis, Section, Skill
 from resumekit.scoring import WEIGHTS, WEIGHTS_WITH_MATCH, criteria_of, review_of, total_of
 from resumekit.suggestions import suggestions_for
 from resumekit.wording import count_of, duration, listed
+
+UNHURRIED = settings(deadline=None)  # the machine may be busy with something else
 
 GOOD = ResumeAnalysis(
     words=400,
@@ -73,6 +75,7 @@ def test_weights_are_a_hundred_together(weights):
     assert sum(weights.values()) == 100
 
 
+@UNHURRIED
 @given(analyses)
 def test_any_analysis_has_a_review_whoever_made_it(analysis):
     review = review_of(analysis)
