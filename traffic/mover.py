@@ -151,10 +151,12 @@ class Mover:
         """`unset` would end a kill that somebody has typed by hand, which moves no revision: then the percent alone."""
         flags, before = self._flags[moved.feature], moved.before
         if _of_redis(moved) or now.killed_by:
-            moved.made(await flags.set_percent(moved.feature, before.percent, expected_rev=now.rev))
+            made = await flags.set_percent(moved.feature, before.percent, expected_rev=now.rev)
         else:
-            moved.made(await flags.unset(moved.feature, expected_rev=now.rev))
+            made = await flags.unset(moved.feature, expected_rev=now.rev)
         moved.put_back = True
+        if made.missing:
+            moved.notes.append(f"not confirmed yet that it is put back: {', '.join(made.missing)}")
         if now.killed_by:
             moved.notes.append(f"killed meanwhile (by {', '.join(now.killed_by)}), and left so")
 
