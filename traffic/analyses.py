@@ -128,7 +128,7 @@ def _check_keywords(visitor: Visitor, keywords: object) -> None:
 
 async def list_jobs(visitor: Visitor) -> None:
     """Exactly hers."""
-    found = await visitor.ask_json("list jobs", "GET", f"{JOBS}")
+    found = await visitor.ask_json("list jobs", "GET", JOBS)
     with visitor.judging():
         compare("job", visitor.ledger.jobs, found.get("jobs"))
         compare_total("job", visitor.ledger.jobs, found.get("total"))
