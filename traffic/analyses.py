@@ -10,6 +10,7 @@ from traffic.resumes import Resume, job_text_of
 from traffic.visitor import Visitor
 
 AI = "/api/v1/ai"
+JOBS = f"{AI}/jobs"
 MAX_RECONNECTS = 10
 RETRY_MS = 1000
 MAX_RETRY_MS = 5000
@@ -28,13 +29,13 @@ async def start(visitor: Visitor, upload_id: str, resume: Resume, *, agent: str 
     content: dict[str, object] = {"resume_id": upload_id, "agent": agent}
     if advertised:
         content["job_text"] = job_text_of(visitor.chance, resume.skills)
-    answer = await visitor.ask("start a job", "POST", f"{AI}/jobs", expect=202, json=content)
+    answer = await visitor.ask("start a job", "POST", JOBS, expect=202, json=content)
     job = answer.json()
     if not isinstance(job, dict) or not isinstance(job.get("id"), str):
         raise visitor.fault("a job without an id")
     with visitor.judging():
         agree("job", {"agent": agent, "resume_id": upload_id, "status": "queued", "progress": 0, "attempt": 1}, job)
-    visitor.check(answer.header("location") == f"{AI}/jobs/{job['id']}", "Location is wrong")
+    visitor.check(answer.header("location") == f"{JOBS}/{job['id']}", "Location is wrong")
     visitor.ledger.jobs[job["id"]] = {
         "agent": agent, "resume_id": upload_id, "attempt": 1, "created_at": job.get("created_at")
     }  # fmt: skip
@@ -75,7 +76,7 @@ async def _read(visitor: Visitor, job_id: str, events: JobEvents) -> EventReader
     reader = EventReader()
     known = (("last-event-id", str(events.last)),) if events.last else ()
     try:
-        async with visitor.stream("follow a job", f"{AI}/jobs/{job_id}/events", known) as (answer, pieces):
+        async with visitor.stream("follow a job", f"{JOBS}/{job_id}/events", known) as (answer, pieces):
             visitor.check(answer.status == 200, f"status {answer.status} instead of 200")
             kind = answer.header("content-type").partition(";")[0]
             visitor.check(kind == "text/event-stream", "no event stream")
@@ -92,7 +93,7 @@ async def _read(visitor: Visitor, job_id: str, events: JobEvents) -> EventReader
 
 async def get_job(visitor: Visitor, job_id: str, resume: Resume) -> None:
     """It has succeeded, and what it found is about this resume."""
-    job = await visitor.ask_json("read a job", "GET", f"{AI}/jobs/{job_id}")
+    job = await visitor.ask_json("read a job", "GET", f"{JOBS}/{job_id}")
     with visitor.judging():
         agree("job", visitor.ledger.jobs[job_id], job)
         agree("job", {"id": job_id, "status": "succeeded", "progress": 100, "step": None, "error": None}, job)
@@ -127,7 +128,7 @@ def _check_keywords(visitor: Visitor, keywords: object) -> None:
 
 async def list_jobs(visitor: Visitor) -> None:
     """Exactly hers."""
-    found = await visitor.ask_json("list jobs", "GET", f"{AI}/jobs")
+    found = await visitor.ask_json("list jobs", "GET", JOBS)
     with visitor.judging():
         compare("job", visitor.ledger.jobs, found.get("jobs"))
         compare_total("job", visitor.ledger.jobs, found.get("total"))
@@ -140,7 +141,7 @@ async def cancel_and_retry(visitor: Visitor, upload_id: str, resume: Resume) -> 
     cancelled = await _cancelled(visitor, job_id)
     if cancelled:
         events = await follow(visitor, job_id, until="cancelled")
-        job = await visitor.ask_json("retry a job", "POST", f"{AI}/jobs/{job_id}/retry", expect=202)
+        job = await visitor.ask_json("retry a job", "POST", f"{JOBS}/{job_id}/retry", expect=202)
         visitor.ledger.jobs[job_id] = {**visitor.ledger.jobs[job_id], "attempt": 2}
         with visitor.judging():
             agree("job", {"id": job_id, "status": "queued", "progress": 0, "attempt": 2, "result": None}, job)
@@ -151,7 +152,7 @@ async def cancel_and_retry(visitor: Visitor, upload_id: str, resume: Resume) -> 
 
 
 async def _cancelled(visitor: Visitor, job_id: str) -> bool:
-    answer = await visitor.ask("cancel a job", "POST", f"{AI}/jobs/{job_id}/cancel", expect=(200, 409))
+    answer = await visitor.ask("cancel a job", "POST", f"{JOBS}/{job_id}/cancel", expect=(200, 409))
     job = answer.json()
     if answer.status == 409:
         visitor.check(job == {"detail": "Job has already ended"}, "another 409 than for a job that has ended")

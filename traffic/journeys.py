@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from random import Random
+from uuid import UUID
 
 from traffic import account, analyses, documents, reviews
 from traffic.visitor import Visitor
@@ -50,6 +51,7 @@ async def reader(visitor: Visitor) -> None:
     await account.config(visitor)
     await analyses.agents(visitor)
     await _arrive(visitor)
+    await nothing_of_nobody(visitor)
     await everything(visitor)
     await account.log_out(visitor)
 
@@ -112,6 +114,15 @@ async def everything(visitor: Visitor) -> None:
     await reviews.list_reviews(visitor)
 
 
+async def nothing_of_nobody(visitor: Visitor) -> None:
+    """What does not exist is answered as what is somebody else's: 404, in the words of its kind."""
+    nobody = UUID(int=visitor.chance.getrandbits(128), version=4)
+    for path, kind in ((documents.RESUMES, "Resume"), (analyses.JOBS, "Job"), (reviews.REVIEWS, "Review")):
+        step = f"read a {kind.lower()} of nobody"
+        found = await visitor.ask_json(step, "GET", f"{path}/{nobody}", expect=404)
+        visitor.check(found == {"detail": f"{kind} not found"}, "another 404 than for what is not there")
+
+
 async def audit(visitor: Visitor) -> None:
     """Comes back at the end of the run: what she made is still there, and nothing more."""
     await account.enter(visitor)
@@ -131,7 +142,7 @@ JOURNEYS: Mapping[str, Journey] = {
     each.name: each
     for each in (
         Journey("whole", 10, whole, "uploads, analyses, reviews: through every feature"),
-        Journey("reader", 4, reader, "logs in and reads"),
+        Journey("reader", 4, reader, "logs in and reads; there is nothing of anybody else"),
         Journey("remover", 2, remover, "deletes a resume, with all that was made of it"),
         Journey("changer", 2, changer, "changes the password"),
         Journey("mistaken", 2, mistaken, "mistypes the password"),

@@ -77,13 +77,19 @@ class Mover:
         self._flags = {feature: flags() for feature in self.moved}
         """One each: a change waits for workers, and features do not wait for each other."""
 
+    async def begin(self) -> None:
+        """The first percent of each plan: before the first user comes, so that it moves none of them."""
+        await asyncio.gather(*(self._set(moved, self._plans[moved.feature][0]) for moved in self.moved.values()))
+
     async def move(self) -> None:
-        """Until the plans are through or `rest` says that it is over."""
+        """The others, until the plans are through or `rest` says that it is over."""
         await asyncio.gather(*(self._move(moved) for moved in self.moved.values()))
 
     async def _move(self, moved: Moved) -> None:
         start, plan = self._clock(), self._plans[moved.feature]
-        for number, percent in enumerate(plan):
+        for number, percent in enumerate(plan[1:], start=1):
+            if moved.taken_over:
+                return
             ahead = start + number * self._every - self._clock()
             if ahead < -self._every and number + 1 < len(plan):
                 moved.skipped += 1
@@ -91,8 +97,6 @@ class Mover:
                 return
             else:
                 await self._set(moved, percent)
-            if moved.taken_over:
-                return
 
     async def _set(self, moved: Moved, percent: str) -> None:
         try:
@@ -151,10 +155,12 @@ class Mover:
         """`unset` would end a kill that somebody has typed by hand, which moves no revision: then the percent alone."""
         flags, before = self._flags[moved.feature], moved.before
         if _of_redis(moved) or now.killed_by:
-            moved.made(await flags.set_percent(moved.feature, before.percent, expected_rev=now.rev))
+            made = await flags.set_percent(moved.feature, before.percent, expected_rev=now.rev)
         else:
-            moved.made(await flags.unset(moved.feature, expected_rev=now.rev))
+            made = await flags.unset(moved.feature, expected_rev=now.rev)
         moved.put_back = True
+        if made.missing:
+            moved.notes.append(f"not confirmed yet that it is put back: {', '.join(made.missing)}")
         if now.killed_by:
             moved.notes.append(f"killed meanwhile (by {', '.join(now.killed_by)}), and left so")
 

@@ -61,13 +61,16 @@ async def _play(run: Run, mover: Mover | None) -> bool:
         await run.play()
         await run.audit()
         return True
-    moving = asyncio.create_task(mover.move(), name="ramp")
     try:
-        await run.play()
-        await run.audit()
+        await mover.begin()
+        moving = asyncio.create_task(mover.move(), name="ramp")
+        try:
+            await run.play()
+            await run.audit()
+        finally:
+            moving.cancel()
+            await asyncio.gather(moving, return_exceptions=True)
     finally:
-        moving.cancel()
-        await asyncio.gather(moving, return_exceptions=True)
         put_back = await mover.put_back()
     return put_back
 

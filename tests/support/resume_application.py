@@ -46,7 +46,9 @@ def fresh():
 
 
 class Application:
-    """fault: what is wrong with it, at every `each`-th occasion. sides: whether answers tell who answered."""
+    """fault: what is wrong with it, at every `each`-th occasion. sides: whether it tells a side and issues a cookie, as
+    the gateway would that is not there.
+    """
 
     def __init__(self, fault="", *, each=3, sides=True):
         assert not fault or fault in FAULTS
@@ -102,7 +104,7 @@ class Application:
                 bucket = hashlib.sha256(request.headers.get("user-agent", "").encode()).digest()[0]
                 answer.headers["x-gateway-feature"] = path.split("/")[3]
                 answer.headers["x-gateway-side"] = "new" if bucket % 2 else "legacy"
-            answer.headers.append("set-cookie", "gateway_id=sticks; Path=/; HttpOnly")
+                answer.headers.append("set-cookie", "gateway_id=sticks; Path=/; HttpOnly")
             return answer
 
         return Route(path, answered, methods=[method])

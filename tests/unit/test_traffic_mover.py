@@ -70,29 +70,42 @@ def mover(store, plan=("1", "50", "100"), clock=None):
     return Mover(before, plans, flags=lambda: store, every=1.0, clock=clock, rest=clock.rest)
 
 
+async def played(moving):
+    await moving.begin()
+    await moving.move()
+
+
 async def test_flags_are_moved_by_their_plan_and_put_back_as_they_were():
     store = Store(AUTH, UPLOAD)
     moving = mover(store)
-    await moving.move()
+    await played(moving)
     assert [percent for feature, percent in store.said if feature == "auth"] == ["1", "50", "100"]
     assert await moving.put_back()
     assert (store.flags["auth"].percent, store.flags["auth"].source) == ("100", "file")
     assert (store.flags["upload"].percent, store.flags["upload"].source) == ("25", "redis")
-    assert [each.changes for each in moving.moved.values()] == [4, 4]
+    assert [each.changes for each in moving.moved.values()] == [3, 3]
 
 
 async def test_a_flag_that_was_never_moved_is_not_touched():
     store = Store(AUTH)
     moving = mover(store, clock=Clock(rests=0))
-    await moving.move()
     assert await moving.put_back()
     assert store.said == []
+
+
+async def test_the_first_percent_is_there_before_anybody_comes_and_nothing_more_after_a_stop():
+    store = Store(AUTH)
+    moving = mover(store, clock=Clock(rests=0))
+    await moving.begin()
+    assert store.said == [("auth", "1")]
+    await moving.move()
+    assert store.said == [("auth", "1")]
 
 
 async def test_a_change_that_takes_long_leaves_out_the_next_but_never_the_last():
     store = Store(AUTH)
     moving = mover(store, [str(number) for number in range(1, 11)], Clock(slow=2.5))
-    await moving.move()
+    await played(moving)
     assert moving.moved["auth"].skipped > 3
     assert store.said[-1] == ("auth", "10")
 
@@ -108,9 +121,9 @@ async def test_what_somebody_else_has_changed_is_left_as_they_want_it(ending):
 
     if ending == "during":
         store.before_change = theirs
-        await moving.move()
+        await played(moving)
     else:
-        await moving.move()
+        await played(moving)
         theirs()
     assert await moving.put_back()
     assert store.flags["auth"].percent == "7"
@@ -121,7 +134,7 @@ async def test_what_somebody_else_has_changed_is_left_as_they_want_it(ending):
 async def test_what_is_changed_while_it_is_put_back_is_left_too():
     store = Store(AUTH)
     moving = mover(store)
-    await moving.move()
+    await played(moving)
 
     def theirs():
         store.flags["auth"] = replace(store.flags["auth"], percent="7", rev=99)
@@ -135,7 +148,7 @@ async def test_a_change_whose_answer_is_lost_is_still_ours():
     store = Store(AUTH)
     store.lost = {"50"}
     moving = mover(store, ("1", "50", "60", "100"))
-    await moving.move()
+    await played(moving)
     assert store.said[-1] == ("auth", "100")
     assert await moving.put_back()
     assert not moving.moved["auth"].taken_over
@@ -146,7 +159,7 @@ async def test_a_last_change_whose_answer_is_lost_is_put_back():
     store = Store(AUTH)
     store.lost = {"100"}
     moving = mover(store)
-    await moving.move()
+    await played(moving)
     assert await moving.put_back()
     assert store.flags["auth"].source == "file"
 
@@ -154,7 +167,7 @@ async def test_a_last_change_whose_answer_is_lost_is_put_back():
 async def test_a_kill_by_hand_outlives_the_run():
     store = Store(AUTH)
     moving = mover(store)
-    await moving.move()
+    await played(moving)
     store.flags["auth"] = replace(store.flags["auth"], killed_by=("redis",))  # HSET: no new revision
     assert await moving.put_back()
     assert store.flags["auth"].killed_by == ("redis",)
@@ -164,7 +177,7 @@ async def test_a_kill_by_hand_outlives_the_run():
 async def test_flags_that_cannot_be_put_back_are_told_with_what_to_type():
     store = Store(AUTH, UPLOAD)
     moving = mover(store)
-    await moving.move()
+    await played(moving)
     store.away = True
     assert not await moving.put_back()
     assert "gateway flag unset auth" in moving.moved["auth"].notes[-1]
@@ -175,7 +188,7 @@ async def test_an_admin_port_that_is_away_for_a_while_costs_changes_and_nothing_
     store = Store(AUTH)
     moving = mover(store)
     store.away = True
-    await moving.move()
+    await played(moving)
     store.away = False
     assert moving.moved["auth"].skipped == 3
     assert await moving.put_back()
@@ -186,8 +199,10 @@ async def test_workers_that_have_not_confirmed_are_counted():
     store = Store(AUTH)
     store.missing = ("w1",)
     moving = mover(store)
-    await moving.move()
+    await played(moving)
     assert moving.moved["auth"].unconfirmed == 3
+    assert await moving.put_back()
+    assert "w1" in moving.moved["auth"].notes[-1]
 
 
 @pytest.mark.parametrize(
