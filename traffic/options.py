@@ -43,7 +43,7 @@ class Options:
 
 def parse(arguments: Sequence[str]) -> Options:
     """Exits with status 2, and words, for what makes no sense."""
-    parser = _parser()
+    parser = parser_of_traffic()
     given = parser.parse_args(arguments)
     for target, option in ((given.gateway, "--gateway"), (given.admin, "--admin")):
         if not (target.is_loopback or given.allow_remote):
@@ -68,7 +68,8 @@ def parse(arguments: Sequence[str]) -> Options:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser_of_traffic() -> argparse.ArgumentParser:
+    """All options; the documentation is held against them."""
     parser = argparse.ArgumentParser(
         prog="make traffic",
         description="Users who go through whole journeys, at a given rate, and what became of each step.",

@@ -19,6 +19,7 @@ from gateway.model import BasisPoints, Reason
 from gateway.telemetry.catalogue import METRICS
 from tests.support.flagtools import until, watching
 from tests.support.valkey_server import ValkeyServer
+from traffic.options import parser_of_traffic
 
 ROOT = Path(__file__).parents[2]
 SECURITY = ROOT / "SECURITY.md"
@@ -231,6 +232,7 @@ def test_every_option_of_serve_is_in_its_table_with_its_variable_and_its_default
 
 def test_options_in_backticks_exist():
     known = {name for _, command in every_command() for name in option_names(command)}
+    known |= {name for action in parser_of_traffic()._actions for name in action.option_strings}
     for document in DOCUMENTS:
         named = {word.split()[0] for word in inline(document.read_text()) if word.startswith("--")}
         assert named <= known, document.name

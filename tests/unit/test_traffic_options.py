@@ -1,10 +1,15 @@
 """What one may ask for, and that a load generator aims at this machine unless somebody says otherwise."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from traffic.browser import Target
 from traffic.journeys import JOURNEYS
-from traffic.options import parse
+from traffic.options import parse, parser_of_traffic
+
+DOCUMENT = (Path(__file__).parents[2] / "docs/traffic.md").read_text()
 
 
 def refused(capsys, *arguments):
@@ -86,3 +91,29 @@ def test_a_seed_is_chosen_when_none_is_given():
 def test_an_address_has_the_port_of_its_scheme():
     assert Target.parse("https://127.0.0.1").port == 443
     assert Target.parse("http://[::1]").authority == "[::1]:80"
+
+
+def test_every_option_is_in_the_document_with_its_default():
+    rows = dict(re.findall(r"^\| `(--[\w-]+)[^`]*` \| ([^|]*?) ?\|", DOCUMENT, re.MULTILINE))
+    options = {each.option_strings[-1]: each.default for each in parser_of_traffic()._actions}
+    assert rows.keys() == options.keys() - {"--help"}
+    for name in (
+        "--gateway",
+        "--rate",
+        "--seconds",
+        "--most",
+        "--think",
+        "--patience",
+        "--job-seconds",
+        "--audit",
+        "--every",
+    ):
+        told = options[name]
+        assert rows[name] == f"`{told:g}`" if not isinstance(told, str) else f"`{told}`", name
+
+
+@pytest.mark.parametrize("journey", JOURNEYS.values(), ids=list(JOURNEYS))
+def test_every_journey_is_in_the_document_with_its_weight(journey):
+    total = sum(each.weight for each in JOURNEYS.values())
+    assert f"| kind | of {total} |" in DOCUMENT
+    assert f"| `{journey.name}` | {journey.weight} |" in DOCUMENT
