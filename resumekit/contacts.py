@@ -4,7 +4,7 @@ import re
 
 from resumekit.results import Contacts
 
-EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[^\W_](?:[\w-]{0,62}\.){1,4}[^\W\d_]{2,24}(?![\w-])")
+EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}+@[^\W_](?:[\w-]{0,62}+\.){1,4}[^\W\d_]{2,24}+(?![\w-])")
 LINK = re.compile(
     r"(?<![\w@.])(?:https?://|www\.|(?:[a-z]{2,3}\.)?"
     r"(?:linkedin|github|gitlab|bitbucket|xing|stackoverflow|behance|dribbble|medium|kaggle|twitter|x)\.com/)"

@@ -24,9 +24,11 @@ _YEAR = r"(?:19|20)\d\d"
 
 
 def _moment(side: str) -> str:
-    """The pattern of one end of a period, its groups marked with the side."""
+    """The pattern of one end of a period, its groups marked with the side. An atomic group: what is a date once is not
+    tried as another one, so that the ways to read a text do not multiply.
+    """
     return (
-        rf"(?:(?P<name{side}>{_NAME})\.?,?\s{{0,3}}(?:(?P<named_year{side}>{_YEAR})|['\u2019](?P<short_year{side}>\d\d))"
+        rf"(?>(?P<name{side}>{_NAME})\.?,?\s{{0,3}}(?:(?P<named_year{side}>{_YEAR})|['\u2019](?P<short_year{side}>\d\d))"
         rf"|(?P<iso_year{side}>{_YEAR})[-/.](?P<iso_month{side}>0?[1-9]|1[0-2])(?:[-/.][0-3]\d)?(?!\d)"
         rf"|(?:(?P<day{side}>[0-3]?\d)[./-])?(?P<month{side}>0?[1-9]|[12]\d|3[01])[./](?P<year_of_month{side}>{_YEAR})"
         rf"|(?P<year{side}>{_YEAR}))(?!\d)"
@@ -34,10 +36,10 @@ def _moment(side: str) -> str:
 
 
 _NOW = r"(?P<now>present|now|today|current(?:ly)?|ongoing|to\s?date|date|heute|jetzt|laufend)\b"
-_DASH = r"\s{0,3}(?:[-\u2013—\u2212\u2012―]{1,3}|\b(?:to|until|till|through|thru|bis)\b)\s{0,3}(?:the\s)?"
+_DASH = r"\s{0,3}+(?:[-\u2013—\u2212\u2012―]{1,3}+|\b(?:to|until|till|through|thru|bis)\b)\s{0,3}+(?:the\s)?"
 _RANGE = re.compile(
     rf"(?<![\w/.-])(?:{_moment('_1')}{_DASH}(?:{_moment('_2')}|{_NOW}|(?P<short_end>1[3-9]|[2-9]\d)(?![\w./-]))"
-    rf"|(?P<name_3>{_NAME})\.?{_DASH}(?P<name_4>{_NAME})\.?\s{{0,3}}(?P<year_4>{_YEAR})(?!\d)"
+    rf"|(?>(?P<name_3>{_NAME}))\.?{_DASH}(?>(?P<name_4>{_NAME}))\.?\s{{0,3}}(?P<year_4>{_YEAR})(?!\d)"
     rf"|\b(?:since|seit)\s{{1,3}}{_moment('_5')})",
     re.IGNORECASE,
 )

@@ -14,7 +14,7 @@ LONG_SENTENCE = 30
 """Words. What is longer is counted as hard to read."""
 
 _SHORTEST = 3
-_STOP = re.compile(r"[.!?…](?:[\"'\u2019”)\]]{0,3})(?:\s|$)")
+_STOP = re.compile(r"[.!?…](?:[\"'\u2019”)\]]{0,3})\s")
 _NEW_ITEM = re.compile(r"\n\s{0,20}(?:[•·●▪■◦‣▸►*#|+>-]|\n)")
 _VOWELS = re.compile(r"[aeiouyàáâãäåæèéêëìíîïòóôõöøœùúûüý]++", re.IGNORECASE)
 _SILENT = re.compile(r"(?:[^laeiouy]e|[^laeiouyscxzgh]es|[^aeiouytd]ed|[aeiouy]les?)$")

@@ -84,7 +84,7 @@ def _structure(findings: Findings) -> tuple[int, str]:
     """All expected sections, and neither a note nor a book."""
     missing = findings.missing_sections
     score = 100 - 20 * len(missing)
-    remark = f"There is no section on {listed(missing, last='or')}." if missing else "All sections are there."
+    remark = f"It has no section on {listed(missing, last='or')}." if missing else "All sections are there."
     if findings.words < FEWEST_WORDS:
         return score - 20, f"{remark} With {count_of(findings.words, 'word')} it is short."
     if findings.words > MOST_WORDS:
@@ -97,20 +97,22 @@ def _experience(findings: Findings) -> tuple[int, str]:
     if not findings.experience_months:
         return 0, "No period of work with its dates is given."
     score = 55 + min(findings.experience_months, 36) * 45 // 36 - 10 * min(len(findings.gaps), 4)
-    told = f"{duration(findings.experience_months)} are told"
-    if findings.gaps:
-        longest = max(gap.months for gap in findings.gaps)
-        return score, f"{told}, with {count_of(len(findings.gaps), 'gap')} of up to {count_of(longest, 'month')}."
-    return score, f"{told}, without a gap."
+    told = f"It tells of {duration(findings.experience_months)}"
+    if not findings.gaps:
+        return score, f"{told}, without a gap."
+    longest = count_of(max(gap.months for gap in findings.gaps), "month")
+    if len(findings.gaps) == 1:
+        return score, f"{told}, with a gap of {longest}."
+    return score, f"{told}, with {len(findings.gaps)} gaps of up to {longest}."
 
 
 def _skills(findings: Findings) -> tuple[int, str]:
     """Ten are enough; more are no better."""
     found = len(findings.skills)
     if not found:
-        return 0, "No skill is named that is commonly looked for."
+        return 0, "It names no skill that is commonly looked for."
     first = listed([skill.name for skill in findings.skills[:3]], last="and")
-    return 10 * found, f"{count_of(found, 'skill')} named, {first} most of all."
+    return 10 * found, f"It names {count_of(found, 'skill')}, {first} most often."
 
 
 def _clarity(findings: Findings) -> tuple[int, str]:
@@ -138,7 +140,7 @@ def _contact(findings: Findings) -> tuple[int, str]:
     score = 60 * contacts.email + 25 * contacts.phone + 15 * (contacts.links > 0)
     missing = [way for way, there in ways.items() if not there]
     if missing:
-        return score, f"There is not {listed(missing, last='or')}."
+        return score, f"It lacks {listed(missing, last='and')}."
     return score, "E-mail address, phone number and links are there."
 
 
@@ -147,7 +149,7 @@ def _match(findings: Findings) -> tuple[int, str]:
     if keywords is None:
         return 0, ""
     total = len(keywords.matched) + len(keywords.missing)
-    return keywords.percent, f"{len(keywords.matched)} of {count_of(total, 'keyword')} of the advertisement are there."
+    return keywords.percent, f"It has {len(keywords.matched)} of {count_of(total, 'keyword')} of the advertisement."
 
 
 def _summary(findings: Findings, criteria: list[Criterion]) -> str:

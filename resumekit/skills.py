@@ -16,8 +16,8 @@ from resumekit.contacts import EMAIL, LINK
 from resumekit.results import MAX_ITEMS, Skill
 from resumekit.vocabulary import VOCABULARY
 
-_ATOM = re.compile(r"(?:(?<!\w)\.(?=net(?!\w)))?+[^\W_]++(?:\+\+|\#)?+", re.IGNORECASE)
-"""A word with what belongs to it at its edges: C++, C#, .NET."""
+_ATOM = re.compile(r"(?<!\w)(?:\.(?=net(?!\w)))?+[^\W_]++(?:\+\+|\#)?+(?!_)", re.IGNORECASE)
+"""A word with what belongs to it at its edges: C++, C#, .NET; no piece of an identifier_with_underscores."""
 
 _JOINERS = {" ", "-", ".", "/", "\n", " / ", "  ", " \n", "\u2011", "\u2013"}
 _BEFORE = re.compile(

@@ -16,21 +16,21 @@ yourself
 """
 _ADVERTISEMENT = """
 ability accommodation advantage age answer applicant applicants application applications apply asap attractive
-background based basis benefit benefits best bonus bring candidate candidates career careers caring challenge
-challenges challenging click colleague colleagues come company competitive contact contract culture currently cv daily
-date day days degree desirable desired disability dynamic email employee employees employer employment ensure equal
-equivalent essential etc ethnicity excellent exciting expect experience experienced familiar familiarity fast flexible
-free friendly full fulltime gender great grow growing growth hands help high highly hire hiring holiday holidays hour
-hours hybrid ideal ideally impact implement include includes including interest interested interview job jobs join
-joining journey know knowledge large leading level life like location long look looking love minimum mission month
-months multiple national nice offer offering offers office opportunities opportunity organisation organization
-orientation origin paced paid parental part partner passion passionate pension people perk perks permanent person place
-plus position possible preferably preferred pro proven provide qualification qualifications qualified race range
-receive related relevant religion remote request require required requirement requirements requires responsibilities
-responsibility responsible resume right role roles salary search seek seeking self send sexual share skill skills small
-solid start status strong success successful suitable support talented task tasks team teams time today top type
-understanding vacation various vibrant visa week weeks welcome willing willingness word work working workplace works
-world year years young
+background based basis benefit benefits best bonus bring build candidate candidates career careers caring challenge
+challenges challenging click colleague colleagues come company competitive contact contract create culture currently cv
+daily date day days degree deliver desirable desired develop disability dynamic email employee employees employer
+employment ensure equal equivalent essential etc ethnicity excellent exciting expect experience experienced familiar
+familiarity fast flexible free friendly full fulltime gender great grow growing growth hands help high highly hire
+hiring holiday holidays hour hours hybrid ideal ideally impact implement include includes including interest interested
+interview job jobs join joining journey know knowledge large leading level life like location long look looking love
+maintain manage minimum mission month months multiple national nice offer offering offers office opportunities
+opportunity organisation organization orientation origin paced paid parental part partner passion passionate pension
+people perk perks permanent person place plus position possible preferably preferred pro proven provide qualification
+qualifications qualified race range receive related relevant religion remote request require required requirement
+requirements requires responsibilities responsibility responsible resume right role roles salary search seek seeking
+self send service services sexual share skill skills small solid start status strong success successful suitable
+support talented task tasks team teams time today top type understanding vacation various vibrant visa week weeks
+welcome willing willingness word work working workplace works world year years young
 """
 
 STOP_WORDS = frozenset(f"{_GRAMMAR} {_ADVERTISEMENT}".split())

@@ -32,7 +32,7 @@ def on_keywords(keywords: Keywords | None) -> Iterator[str]:
     elif keywords.missing:
         named = listed(keywords.missing[:_MOST_NAMED], last="and")
         more = len(keywords.missing) - _MOST_NAMED
-        others = f" ({count_of(more, 'more term')} missing as well)" if more > 0 else ""
+        others = "" if more <= 0 else " (1 more is missing)" if more == 1 else f" ({more} more are missing)"
         yield f"If they are true of you, name what the advertisement asks for: {named}{others}."
 
 
