@@ -22,7 +22,7 @@ logger = structlog.get_logger()
 
 
 class JobStream(Response):
-    """Ends when the job has, when its client leaves, and when the server shuts down: clients come back by themselves."""
+    """Ends when the job has, when its client leaves, and when the server shuts down: clients come back on their own."""
 
     media_type = "text/event-stream"
 

@@ -5,7 +5,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from legacy_backend.core.config import PASSWORD_MIN_LENGTH
@@ -13,17 +13,19 @@ from legacy_backend.core.config import PASSWORD_MIN_LENGTH
 EMAIL_PATTERN = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 
 
-def _refuse(pattern: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if re.search(pattern, value):
-            raise PydanticCustomError("value_error", "control characters are not allowed")
-        return value
-
-    return AfterValidator(check)
+def _one_line(value: str | None) -> str | None:
+    return _without(r"[\x00-\x1f\x7f]", value)
 
 
-OneLine = Annotated[str, _refuse(r"[\x00-\x1f\x7f]")]
-LongText = Annotated[str, _refuse(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")]
+def _long_text(value: str | None) -> str | None:
+    """Line breaks and tabs are allowed."""
+    return _without(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", value)
+
+
+def _without(characters: str, value: str | None) -> str | None:
+    if value is not None and re.search(characters, value):
+        raise PydanticCustomError("value_error", "control characters are not allowed")
+    return value
 
 
 class PageQuery(BaseModel):
@@ -44,7 +46,9 @@ class WithEmail(BaseModel):
 
 class RegisterBody(WithEmail):
     password: str = Field(min_length=PASSWORD_MIN_LENGTH, max_length=1024, repr=False)
-    name: OneLine | None = Field(default=None, max_length=200)
+    name: str | None = Field(default=None, max_length=200)
+
+    _checked = field_validator("name")(_one_line)
 
 
 class LoginBody(WithEmail):
@@ -63,17 +67,24 @@ class ChangePasswordBody(BaseModel):
 class StartJobBody(BaseModel):
     resume_id: str = Field(max_length=64)
     agent: Literal["resume-analysis", "keyword-match"] = "resume-analysis"
-    job_text: LongText | None = Field(default=None, max_length=20_000, repr=False)
+    job_text: str | None = Field(default=None, max_length=20_000, repr=False)
+
+    _checked = field_validator("job_text")(_long_text)
 
 
 class CreateReviewBody(BaseModel):
     job_id: str = Field(max_length=64)
-    title: OneLine | None = Field(default=None, max_length=200)
+    title: str | None = Field(default=None, max_length=200)
+
+    _checked = field_validator("title")(_one_line)
 
 
 class AddCommentBody(BaseModel):
-    body: LongText = Field(min_length=1, max_length=5000, repr=False)
-    section: OneLine | None = Field(default=None, max_length=100)
+    body: str = Field(min_length=1, max_length=5000, repr=False)
+    section: str | None = Field(default=None, max_length=100)
+
+    _checked_body = field_validator("body")(_long_text)
+    _checked_section = field_validator("section")(_one_line)
 
 
 class FromRow(BaseModel):

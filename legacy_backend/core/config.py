@@ -34,6 +34,15 @@ def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+def _is_http_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        at_a_host = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return at_a_host and not parts.query and not parts.fragment and re.fullmatch("[!-~]+", value) is not None
+
+
 class Config(BaseModel):
     """Each field is the environment variable of the same name in capitals; an empty variable counts as unset."""
 
@@ -52,7 +61,7 @@ class Config(BaseModel):
     ai_base_url: str = Field(default="", validate_default=True)
     ai_api_key: SecretStr = SecretStr("")
     ai_model: str = Field(default="", validate_default=True)
-    ai_step_seconds: float = Field(default=0.1, ge=0, le=60)
+    ai_step_seconds: float = Field(default=0.1, ge=0, le=60, allow_inf_nan=False)
 
     @field_validator("jwt_secret")
     @classmethod
@@ -86,7 +95,7 @@ class Config(BaseModel):
     @classmethod
     def _http(cls, value: str) -> str:
         """Never repeats the value, which may hold a password."""
-        if value and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+        if value and not _is_http_address(value):
             raise ValueError("is no address: write it like http://127.0.0.1:8080/v1")
         return value.rstrip("/")
 

@@ -27,12 +27,16 @@ class StorageError(Exception):
 
 
 class IncomingFile:
-    """A file that arrives: hashed on the way. The lock is for a thread that still writes when its task is cancelled."""
+    """A file that arrives, hashed on the way; wherever it is, it goes away again unless it is accepted.
+
+    The lock is for a thread that still works on it when the task that waits for it has been cancelled.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.file = path.open("x+b")
         self.size_bytes = 0
+        self.accepted = False
         self._sha256 = hashlib.sha256()
         self._lock = Lock()
 
@@ -50,18 +54,23 @@ class IncomingFile:
             self._sha256.update(data)
             self.size_bytes += len(data)
 
-    def sync(self) -> None:
+    def move(self, target: Path) -> None:
+        """Synced, so that after a power cut there is all of it."""
         with self._lock:
             self.file.flush()
             os.fsync(self.file.fileno())
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self.path = self.path.replace(target)
+        for folder in (target.parent, target.parent.parent):
+            _sync_folder(folder)
 
-    def discard(self) -> None:
-        """Closes it, and removes what has not been moved away."""
+    def end(self) -> None:
         with self._lock:
             try:
                 self.file.close()
             finally:
-                self.path.unlink(missing_ok=True)
+                if not self.accepted:
+                    self.path.unlink(missing_ok=True)
 
 
 class FileStorage:
@@ -78,16 +87,16 @@ class FileStorage:
 
     @asynccontextmanager
     async def receive(self) -> AsyncIterator[IncomingFile]:
-        """A new part file, which is gone afterwards unless `keep` has moved it."""
+        """A new part file, gone afterwards unless `accepted` is set by who has moved it to its key and made its row."""
         incoming = await _in_thread(IncomingFile, self._incoming / f"{uuid4()}.part")
         try:
             yield incoming
         finally:
-            await _in_thread(incoming.discard)
+            await _in_thread(incoming.end)
 
-    async def keep(self, incoming: IncomingFile, key: str) -> None:
-        """Moves it to its key, synced: after a power cut there is all of it. Raises StorageError."""
-        await _in_thread(self._keep, incoming, key)
+    async def move(self, incoming: IncomingFile, key: str) -> None:
+        """Raises StorageError."""
+        await _in_thread(incoming.move, self._path(key))
 
     async def open(self, key: str) -> tuple[BinaryIO, int] | None:
         """The file and its size; None when there is none. Raises StorageError."""
@@ -118,14 +127,6 @@ class FileStorage:
                     part.unlink()
             except FileNotFoundError:  # the other side starts as well
                 continue
-
-    def _keep(self, incoming: IncomingFile, key: str) -> None:
-        target = self._path(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        incoming.sync()
-        incoming.path.replace(target)
-        for folder in (target.parent, target.parent.parent):
-            _sync_folder(folder)
 
 
 def _sync_folder(folder: Path) -> None:

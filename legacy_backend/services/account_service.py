@@ -11,7 +11,7 @@ from legacy_backend.models.user import User
 from legacy_backend.repositories.session_repository import SessionRepository
 from legacy_backend.repositories.user_repository import UserRepository
 from legacy_backend.services.errors import NotFoundError, WrongPasswordError
-from legacy_backend.services.ids import known_form
+from legacy_backend.services.ids import require_id
 from legacy_backend.services.login_guard import LoginGuard
 
 NO_SESSION = "Session not found"
@@ -30,7 +30,7 @@ class AccountService:
 
     async def revoke_session(self, user_id: str, session_id: str) -> None:
         """Raises NotFoundError."""
-        known_form(session_id, NO_SESSION)
+        require_id(session_id, NO_SESSION)
         async with self.database.transaction() as db:
             if not await SessionRepository(db).revoke_for_user(session_id, user_id, now()):
                 raise NotFoundError(NO_SESSION)

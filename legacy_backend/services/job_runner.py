@@ -86,16 +86,20 @@ class JobRunner:
             self._running.discard(running)
         else:
             running.task = self._tasks.start(self._run(job, running), f"job {job.id}")
+            running.task.add_done_callback(lambda task: self._ended(running, task))
 
     async def _run(self, job: Job, running: _Running) -> None:
-        """Cancelled, it leaves the claim for who cancelled it to give back."""
         with _database_may_be_away():
             try:
                 await self.analyses.run(job, running.claim, running.step_begins)
             except LostClaimError:
                 logger.info("job dropped", job=job.id)
-        self._running.discard(running)
-        self.wake()
+
+    def _ended(self, running: _Running, task: asyncio.Task[None]) -> None:
+        """The claim of one that was cancelled is left to who cancelled it."""
+        if not task.cancelled():
+            self._running.discard(running)
+            self.wake()
 
     async def _watch(self) -> None:
         at_work = [running for running in self._running if running.task is not None]

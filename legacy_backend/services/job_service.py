@@ -14,11 +14,12 @@ from legacy_backend.repositories.job_event_repository import JobEventRepository
 from legacy_backend.repositories.job_repository import JobRepository
 from legacy_backend.repositories.resume_repository import ResumeRepository
 from legacy_backend.services.errors import ConflictError, NotFoundError
-from legacy_backend.services.ids import known_form
+from legacy_backend.services.ids import require_id
 from legacy_backend.services.job_notifier import JobNotifier
 from legacy_backend.services.resume_service import NO_RESUME
 
 NO_JOB = "Job not found"
+MAX_NEWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class JobService:
 
     async def create_job(self, user_id: str, resume_id: str, agent: str, job_text: str | None) -> Job:
         """Raises NotFoundError when the resume is not the user's."""
-        known_form(resume_id, NO_RESUME)
+        require_id(resume_id, NO_RESUME)
         job = _new_job(user_id, resume_id, agent, job_text)
         try:
             async with self.database.transaction() as db:
@@ -53,7 +54,7 @@ class JobService:
 
     async def get_job(self, user_id: str, job_id: str) -> Job:
         """Raises NotFoundError."""
-        known_form(job_id, NO_JOB)
+        require_id(job_id, NO_JOB)
         async with self.database.session() as db:
             job = await JobRepository(db).get_for_user(job_id, user_id)
         if job is None:
@@ -68,14 +69,14 @@ class JobService:
 
     async def cancel_job(self, user_id: str, job_id: str) -> Job:
         """Raises NotFoundError and ConflictError. Whoever runs it finds out, and drops it."""
-        known_form(job_id, NO_JOB)
+        require_id(job_id, NO_JOB)
         async with self.database.transaction() as db:
             job = await JobRepository(db).cancel(job_id, user_id, now())
         return await self._changed(job, user_id, job_id, "Job has already ended")
 
     async def retry_job(self, user_id: str, job_id: str) -> Job:
         """Raises NotFoundError and ConflictError."""
-        known_form(job_id, NO_JOB)
+        require_id(job_id, NO_JOB)
         async with self.database.transaction() as db:
             job = await JobRepository(db).retry(job_id, user_id, SIDE, now())
         job = await self._changed(job, user_id, job_id, "Only a failed or cancelled job can be retried")
@@ -86,9 +87,11 @@ class JobService:
         """Of a job that retries go on with, an ending that is followed by more is none."""
         async with self.database.session() as db:
             status = await JobRepository(db).get_status(job_id)
-            events = await JobEventRepository(db).list_after(job_id, after)
+            events = await JobEventRepository(db).list_after(job_id, after, MAX_NEWS)
         if status is None:
             return JobNews(events, "deleted")
+        if len(events) == MAX_NEWS:
+            return JobNews(events, None)  # there may be more
         latest = events[-1].status if events else status
         return JobNews(events, latest if latest in FINAL_STATUSES else None)
 

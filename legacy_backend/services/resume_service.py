@@ -16,7 +16,7 @@ from legacy_backend.models.base import new_id
 from legacy_backend.models.resume import Resume
 from legacy_backend.repositories.resume_repository import ResumeRepository
 from legacy_backend.services.errors import NotFoundError, UnsupportedFileTypeError
-from legacy_backend.services.ids import known_form
+from legacy_backend.services.ids import require_id
 from resumekit.kinds import kind_of
 
 NO_RESUME = "Resume not found"
@@ -48,7 +48,7 @@ class ResumeService:
 
     async def get_resume(self, user_id: str, resume_id: str) -> Resume:
         """Raises NotFoundError."""
-        known_form(resume_id, NO_RESUME)
+        require_id(resume_id, NO_RESUME)
         async with self.database.session() as db:
             resume = await ResumeRepository(db).get_for_user(resume_id, user_id)
         if resume is None:
@@ -56,7 +56,7 @@ class ResumeService:
         return resume
 
     def receive_file(self) -> AbstractAsyncContextManager[IncomingFile]:
-        """Where an upload is written to; gone afterwards unless `create_resume` has kept it."""
+        """Where an upload is written to; gone afterwards unless `create_resume` has accepted it."""
         return self.storage.receive()
 
     async def create_resume(self, user_id: str, incoming: IncomingFile, client_filename: bytes) -> Resume:
@@ -76,7 +76,8 @@ class ResumeService:
             storage_key=f"files/{resume_id[:2]}/{resume_id}",
             created_at=now(),
         )
-        return await self._keep(resume, incoming)
+        await self.storage.move(incoming, str(resume.storage_key))
+        return await self._accept(resume, incoming)
 
     async def open_file(self, user_id: str, resume_id: str) -> StoredFile:
         """Raises NotFoundError, also for a row without a file."""
@@ -88,29 +89,28 @@ class ResumeService:
 
     async def delete_resume(self, user_id: str, resume_id: str) -> None:
         """Raises NotFoundError. First the row, with its jobs and reviews; a file without a row bothers nobody."""
-        known_form(resume_id, NO_RESUME)
+        require_id(resume_id, NO_RESUME)
         async with self.database.transaction() as db:
             resume = await ResumeRepository(db).delete_for_user(resume_id, user_id)
         if resume is None:
             raise NotFoundError(NO_RESUME)
-        if resume.storage_key is not None:
-            await self._delete_file(resume.storage_key)
-
-    async def _keep(self, resume: Resume, incoming: IncomingFile) -> Resume:
-        key = str(resume.storage_key)
+        if resume.storage_key is None:
+            return
         try:
-            await self.storage.keep(incoming, key)
-            async with self.database.transaction() as db:
-                return await ResumeRepository(db).create(resume)
-        except BaseException:  # a shutdown too: nobody would ever find that file
-            await self._delete_file(key)
-            raise
-
-    async def _delete_file(self, key: str) -> None:
-        try:
-            await self.storage.delete(key)
+            await self.storage.delete(resume.storage_key)
         except StorageError as error:
-            logger.error("file left over", key=key, reason=str(error))
+            logger.error("file left over", key=resume.storage_key, reason=str(error))
+
+    async def _accept(self, resume: Resume, incoming: IncomingFile) -> Resume:
+        """A shutdown that comes while the row is committed leaves the file: better one too many than one too few."""
+        try:
+            async with self.database.transaction() as db:
+                created = await ResumeRepository(db).create(resume)
+                incoming.accepted = True
+        except Exception:
+            incoming.accepted = False
+            raise
+        return created
 
 
 def clean_filename(raw: bytes) -> str:

@@ -18,7 +18,7 @@ from legacy_backend.repositories.job_repository import JobRepository
 from legacy_backend.repositories.resume_repository import ResumeRepository
 from legacy_backend.repositories.review_repository import ReviewRepository
 from legacy_backend.services.errors import ConflictError, NotFoundError
-from legacy_backend.services.ids import known_form
+from legacy_backend.services.ids import require_id
 from legacy_backend.services.job_service import NO_JOB
 from resumekit.agents import AGENTS, RESUME_ANALYSIS
 from resumekit.results import ResumeAnalysis, parse_result
@@ -42,7 +42,7 @@ class ReviewService:
 
     async def create_review(self, user_id: str, job_id: str, title: str | None) -> Review:
         """Raises NotFoundError and ConflictError. An analysis that has succeeded never changes again."""
-        known_form(job_id, NO_JOB)
+        require_id(job_id, NO_JOB)
         async with self.database.session() as db:
             job, resume = await self._find_analysis(db, user_id, job_id)
         review = _new_review(job, title if title and title.strip() else f"Review of {resume.filename}")
@@ -61,7 +61,7 @@ class ReviewService:
 
     async def get_review(self, user_id: str, review_id: str) -> ReviewWithComments:
         """Raises NotFoundError."""
-        known_form(review_id, NO_REVIEW)
+        require_id(review_id, NO_REVIEW)
         async with self.database.session() as db:
             review = await ReviewRepository(db).get_for_user(review_id, user_id)
             if review is None:
@@ -70,14 +70,14 @@ class ReviewService:
 
     async def delete_review(self, user_id: str, review_id: str) -> None:
         """Raises NotFoundError."""
-        known_form(review_id, NO_REVIEW)
+        require_id(review_id, NO_REVIEW)
         async with self.database.transaction() as db:
             if not await ReviewRepository(db).delete_for_user(review_id, user_id):
                 raise NotFoundError(NO_REVIEW)
 
     async def add_comment(self, user_id: str, review_id: str, section: str | None, body: str) -> Comment:
         """Raises NotFoundError."""
-        known_form(review_id, NO_REVIEW)
+        require_id(review_id, NO_REVIEW)
         async with self.database.transaction() as db:
             at = now()
             if not await ReviewRepository(db).touch(review_id, user_id, at):
@@ -87,11 +87,11 @@ class ReviewService:
 
     async def delete_comment(self, user_id: str, review_id: str, comment_id: str) -> None:
         """Raises NotFoundError, which takes the touch back."""
-        known_form(review_id, NO_REVIEW)
+        require_id(review_id, NO_REVIEW)
         async with self.database.transaction() as db:
             if not await ReviewRepository(db).touch(review_id, user_id, now()):
                 raise NotFoundError(NO_REVIEW)
-            known_form(comment_id, NO_COMMENT)
+            require_id(comment_id, NO_COMMENT)
             if not await CommentRepository(db).delete(comment_id, review_id):
                 raise NotFoundError(NO_COMMENT)
 
