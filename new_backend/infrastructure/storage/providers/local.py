@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import errno
 import hashlib
+import io
 import os
 import threading
 import time
@@ -41,8 +42,9 @@ class LocalStorage:
 
     @asynccontextmanager
     async def receive(self) -> AsyncIterator["IncomingFile"]:
-        incoming = await asyncio.to_thread(IncomingFile, self._folder, self._incoming / f"{uuid4()}.part")
+        incoming = IncomingFile(self._folder, self._incoming / f"{uuid4()}.part")
         try:
+            await asyncio.to_thread(incoming.open)
             yield incoming
         finally:
             await asyncio.shield(asyncio.to_thread(incoming.discard))
@@ -73,9 +75,15 @@ class IncomingFile:
         self._folder = folder
         self._part = part
         self._hash = hashlib.sha256()
-        self._file = part.open("x+b")
-        self._kept = False
+        self._file: BinaryIO = io.BytesIO()  # until it is opened
+        self._kept = self._discarded = False
         self._lock = threading.Lock()
+
+    def open(self) -> None:
+        """Called once, before anything else; in vain where the request was cancelled before it came to this."""
+        with self._lock:
+            if not self._discarded:
+                self._file = self._part.open("x+b")
 
     async def write(self, chunk: bytes) -> None:
         await asyncio.to_thread(self._write, chunk)
@@ -91,6 +99,7 @@ class IncomingFile:
     def discard(self) -> None:
         """Closes, and removes what was not kept."""
         with self._lock:
+            self._discarded = True
             self._file.close()
             if not self._kept:
                 self._part.unlink(missing_ok=True)
