@@ -223,7 +223,7 @@ steps:
   - name: who am I, after signing out
     request: {{path: /shop/me, headers: *in}}
     expect: {{status: 401}}
-    otherwise: the token still works after logout
+    if_it_succeeds: the token still works after logout
 """
 
 ROUTES = """\

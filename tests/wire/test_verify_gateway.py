@@ -1,4 +1,4 @@
-"""`gateway verify` through a real gateway: the flag is moved, users fall on the sides that it says, and it is put back."""
+"""`gateway verify` through a real gateway: its flag is moved, users fall on both sides, and it is put back."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def _well(sides, gateway):
 
 
 @pytest.fixture
-def command(sides, gateway, tmp_path):
+def command(gateway, tmp_path):
     """The words of `gateway verify ...` for this gateway, or for another."""
     scenario = tmp_path / "shop.yaml"
     scenario.write_text(SCENARIO.format(user="cookie:gateway_id"))
