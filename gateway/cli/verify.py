@@ -85,7 +85,7 @@ def verify(
         int | None,
         typer.Option("--repeat", min=1, max=1000, help="Plays of each mode; as many as it takes by default."),
     ] = None,
-    timing: Annotated[bool, typer.Option("--timing/--no-timing", help="Whether new may be red for being slow.")] = True,
+    no_timing: Annotated[bool, typer.Option("--no-timing", help="New may be slow.")] = False,
     slower_than: Annotated[
         float, typer.Option("--slower-than", min=0, help="How much slower than legacy new may be, in percent.")
     ] = 10.0,
@@ -112,7 +112,7 @@ def verify(
         gateway=gateway if modes - {Mode.DIRECT} else None,
         modes=modes,
         repeat=repeat,
-        limits=Limits(slower_than, slower_by / 1000) if timing else None,
+        limits=None if no_timing else Limits(slower_than, slower_by / 1000),
         change=Change(who or f"{getpass.getuser()}@{socket.gethostname()}", reason),
         keep_going=keep_going,
     )

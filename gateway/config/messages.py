@@ -40,7 +40,7 @@ def explain(error: ErrorDetails, grammar: Grammar = ROUTES) -> tuple[Loc, bool, 
         known = fields_at(loc[:-1], grammar)
         return loc, True, "unknown key", did_you_mean(str(loc[-1]), known, nothing="remove it")
     if loc and loc[-1] == "[key]":
-        return loc[:-1], True, *_bad_name(loc)
+        return loc[:-1], True, *(_bad_value(loc, kind, error, grammar) if kind == "value_error" else _bad_name(loc))
     if kind == "missing":
         return loc, False, "required key is missing", f'add "{loc[-1]}": {_description(loc, grammar)}'
     return loc, False, *_bad_value(loc, kind, error, grammar)
@@ -130,6 +130,8 @@ def _step(annotation: Any, part: str | int) -> Any:
 
 
 def _without_none(annotation: Any) -> Any:
+    if typing.get_origin(annotation) is typing.Annotated:
+        annotation = typing.get_args(annotation)[0]
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
         return _first(part for part in typing.get_args(annotation) if part is not type(None))
     return annotation

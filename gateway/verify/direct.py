@@ -1,7 +1,6 @@
-"""Legacy and new asked directly, in turns. Legacy is the measure; that it is like itself is seen to as well."""
+"""Legacy and new asked directly, in step. Legacy is the measure; that it is like itself is seen to as well."""
 
 import math
-from collections.abc import Sequence
 
 from gateway.verify.plan import Stage, shown
 from gateway.verify.player import Outcome, Play
@@ -28,17 +27,16 @@ class Direct:
         return self._legacy[0]
 
     async def compare(self) -> ModeResult:
-        """Round by round, the order turned each time: legacy, new, new, legacy, ... Raises CannotPlayError."""
+        """Round by round, and on while it is not certain whether new is slow. Raises CannotPlayError."""
         rounds = self._rounds()
-        for number in range(rounds):
-            self._stage.tell(f"direct, round {number + 1} of {rounds}")
-            if number % 2 == 0:
-                self._legacy.append(await self._stage.legacy())
-            self._new.append(await self._stage.new())
-            if number % 2 == 1:
-                self._legacy.append(await self._stage.legacy())
-            if not self._new[-1].is_answered:
-                words = f"new does not answer: {self._new[-1].outcomes[0].failure} ({self._stage.plan.new})"
+        while len(self._new) < rounds or (len(self._new) < self._most_rounds(rounds) and self._is_unsure()):
+            number = len(self._new)
+            self._stage.tell(f"direct, round {number + 1} of {max(rounds, number + 1)}")
+            legacy, new = await self._stage.both(legacy_first=number % 2 == 0)
+            self._legacy.append(legacy)
+            self._new.append(new)
+            if not new.is_answered:
+                words = f"new does not answer: {new.outcomes[0].failure} ({self._stage.plan.new})"
                 return ModeResult(Mode.DIRECT, problems=(words,), plays=len(self._new))
         steps = [self._step(index) for index in range(len(self.measure.outcomes))]
         return ModeResult(Mode.DIRECT, shown(steps), plays=len(self._new))
@@ -54,13 +52,29 @@ class Direct:
     def timing(self) -> Timing | None:
         """From the steps that both sides answer as they must: a failure is quicker than what it stands for."""
         limits = self._stage.plan.limits
-        return measure(_times(self._legacy), _times(self._new), limits) if limits is not None else None
+        return measure(self._pairs(), limits) if limits is not None else None
+
+    def _pairs(self) -> dict[str, list[tuple[float, float]]]:
+        pairs: dict[str, list[tuple[float, float]]] = {}
+        for legacy, new in zip(self._legacy, self._new, strict=True):
+            for old_outcome, new_outcome in zip(legacy.outcomes, new.outcomes, strict=True):
+                if old_outcome.is_timed and new_outcome.is_timed:
+                    times = (old_outcome.seconds, new_outcome.seconds)
+                    pairs.setdefault(old_outcome.step.name, []).append(times)
+        return pairs
 
     def _rounds(self) -> int:
         if self._stage.plan.repeat is not None:
             return self._stage.plan.repeat
         steps = len(self._scenario.setup) + len(self._scenario.steps)
         return min(MAX_ROUNDS, max(MIN_ROUNDS, math.ceil(ENOUGH_REQUESTS / steps)))
+
+    def _most_rounds(self, rounds: int) -> int:
+        return rounds if self._stage.plan.repeat is not None else min(MAX_ROUNDS, 2 * rounds)
+
+    def _is_unsure(self) -> bool:
+        timing = self.timing()
+        return timing is not None and timing.is_unsure
 
     def _step(self, index: int) -> tuple[Outcome, StepResult]:
         of_legacy = [(each.outcomes[index], self._judge_legacy(each.outcomes[index], index)) for each in self._legacy]
@@ -73,12 +87,3 @@ class Direct:
 
     def _judge_legacy(self, outcome: Outcome, index: int) -> Finding:
         return judge_legacy(self._scenario, self.measure.outcomes[index], outcome)
-
-
-def _times(plays: Sequence[Play]) -> dict[str, list[float]]:
-    times: dict[str, list[float]] = {}
-    for each in plays:
-        for outcome in each.outcomes:
-            if outcome.is_timed and not outcome.unmet:
-                times.setdefault(outcome.step.name, []).append(outcome.seconds)
-    return times

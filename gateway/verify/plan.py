@@ -1,11 +1,12 @@
 """What is played, where and how often; and the counting of what was sent. Shared by `direct` and `through`."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.verify.flags import Change
-from gateway.verify.player import Outcome, Play, play, random_key
+from gateway.verify.player import Outcome, Play, Player, random_key
 from gateway.verify.schema import Scenario
 from gateway.verify.timing import Limits
 from gateway.verify.verdict import Mode, StepResult, Verdict
@@ -54,21 +55,45 @@ class Stage:
     async def legacy(self) -> Play:
         """Raises CannotPlayError where it is not there."""
         played = await self.at(self.plan.legacy)
-        if not played.is_answered:
-            failure = played.outcomes[0].failure
-            raise CannotPlayError(f"legacy does not answer: {failure} ({self.plan.legacy}); nothing can be compared")
+        self._need_legacy(played)
         return played
 
-    async def new(self) -> Play:
-        played = await self.at(self.plan.new)
-        self.requests_to_new += played.requests
-        return played
+    async def both(self, *, legacy_first: bool) -> tuple[Play, Play]:
+        """Legacy and new in step: each sends a request after the other has had its reply, and who begins changes from
+        step to step, so that whatever else goes on falls on both. Raises CannotPlayError.
+        """
+        async with self._player(self.plan.legacy) as legacy, self._player(self.plan.new) as new:
+            for number in range(len(legacy.steps)):
+                in_turn = (legacy, new) if (number % 2 == 0) is legacy_first else (new, legacy)
+                for player in in_turn:
+                    await player.play_next()
+            plays = legacy.played(), new.played()
+        self.requests += plays[0].requests + plays[1].requests
+        self.requests_to_new += plays[1].requests
+        self._need_legacy(plays[0])
+        return plays
 
     async def at(self, base: str, key: str | None = None) -> Play:
         """One play by a player of its own."""
-        played = await play(self.plan.scenario, self.plan.file.parent, base, key or random_key())
+        async with self._player(base, key) as player:
+            for _ in player.steps:
+                await player.play_next()
+            played = player.played()
         self.requests += played.requests
         return played
+
+    @asynccontextmanager
+    async def _player(self, base: str, key: str | None = None) -> AsyncIterator[Player]:
+        player = Player(self.plan.scenario, self.plan.file.parent, base, key or random_key())
+        try:
+            yield player
+        finally:
+            await player.aclose()
+
+    def _need_legacy(self, played: Play) -> None:
+        if not played.is_answered:
+            failure = played.outcomes[0].failure
+            raise CannotPlayError(f"legacy does not answer: {failure} ({self.plan.legacy}); nothing can be compared")
 
 
 def shown(steps: Iterable[tuple[Outcome, StepResult]]) -> tuple[StepResult, ...]:

@@ -64,8 +64,9 @@ class Outcome:
 
     @property
     def is_timed(self) -> bool:
-        """Whether its time says something of the side: not of how long a job takes."""
-        return self.compared and self.reply is not None and self.step.until is None and not self.step.stream
+        """Whether its time says something of the side: not of how long a job takes, nor of how quickly it fails."""
+        waits = self.step.until is not None or self.step.stream
+        return self.compared and self.reply is not None and not self.unmet and not waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,27 +92,15 @@ def random_key() -> str:
     return f"verify-{secrets.token_hex(8)}"
 
 
-async def play(scenario: Scenario, folder: Path, base: str, key: str) -> Play:
-    """Plays it once, to the end whatever fails: what a failed step should have captured is missing to later ones.
-    Only where nothing answers the first step, the rest is skipped.
+class Player:
+    """Plays a scenario once, step by step, to the end whatever fails: what a failed step should have captured is
+    missing to later ones. Only where nothing answers the first step, the rest is skipped. To be closed by its user.
     """
-    player = _Player(scenario, folder, base, key)
-    outcomes: list[Outcome] = []
-    steps = [(step, False) for step in scenario.setup] + [(step, True) for step in scenario.steps]
-    try:
-        for step, compared in steps:
-            if outcomes and outcomes[0].failure is not None:
-                outcomes.append(Outcome(step, compared, skipped="nothing answers"))
-            else:
-                outcomes.append(await player.step(step, compared=compared))
-    finally:
-        await player.client.aclose()
-    return Play(base, key, tuple(outcomes))
 
-
-class _Player:
     def __init__(self, scenario: Scenario, folder: Path, base: str, key: str) -> None:
-        self.client = new_client()
+        self.steps = [(step, False) for step in scenario.setup] + [(step, True) for step in scenario.steps]
+        self._outcomes: list[Outcome] = []
+        self._client = new_client()
         self._scenario = scenario
         self._folder = folder
         self._base = base
@@ -124,7 +113,22 @@ class _Player:
         for name, value in self._values.items():
             self._names.add(name, value)
 
-    async def step(self, step: Step, *, compared: bool) -> Outcome:
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def play_next(self) -> None:
+        """The next step."""
+        step, compared = self.steps[len(self._outcomes)]
+        if self._outcomes and self._outcomes[0].failure is not None:
+            self._outcomes.append(Outcome(step, compared, skipped="nothing answers"))
+        else:
+            self._outcomes.append(await self._play(step, compared=compared))
+
+    def played(self) -> Play:
+        """What has been played."""
+        return Play(self._base, self._key, tuple(self._outcomes))
+
+    async def _play(self, step: Step, *, compared: bool) -> Outcome:
         try:
             message = self._with_key(message_of(step.request, self._values, self._folder))
             timed, missed, sent = await self._until_as_expected(step, message)
@@ -145,7 +149,7 @@ class _Player:
         while True:
             sent += 1
             timed = await send(
-                self.client, self._base, message, jar=self._jar(step), within_seconds=step.within_seconds
+                self._client, self._base, message, jar=self._jar(step), within_seconds=step.within_seconds
             )
             timed = Timed(replace(timed.reply, naming=self._names), timed.seconds)
             missed = unmet(step.expect, timed.reply, self._values)

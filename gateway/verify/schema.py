@@ -206,7 +206,7 @@ class Step(Model):
     stream: Switch = Field(False, description="A stream of events, read to its end; it is not timed.")
     within_seconds: Seconds = Field(30.0, description="For the whole reply.")
     compare: Compare = Field(Compare(), description="Rules for this step.")
-    otherwise: str | None = Field(None, description="What it means, in words, when it is not as it must be.")
+    if_it_succeeds: str | None = Field(None, description="What a success means, in words, where it must be refused.")
 
 
 class Scenario(Model):

@@ -25,8 +25,8 @@ def slower_lines(timing: Timing) -> list[str]:
     if timing.typical.is_beyond(timing.limits):
         percent, seconds = timing.typical.percent, timing.typical.seconds
         lines.append(
-            f"new is slower in most steps: the one in the middle takes {percent.value:.1f} % longer "
-            f"({milliseconds(seconds.value)}; 95 % sure: at least {milliseconds(seconds.low)})"
+            f"new is {percent.value:.1f} % slower in the middle of all requests: {milliseconds(seconds.value)} longer "
+            f"(95 % sure: at least {milliseconds(seconds.low)})"
         )
     for slow in timing.slow_steps:
         times = f"{milliseconds(slow.new)} instead of {milliseconds(slow.legacy)}"

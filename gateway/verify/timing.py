@@ -1,9 +1,9 @@
-"""Whether new is slower than legacy: pure, on times that were taken in turns.
+"""Whether new is slower than legacy: pure, on pairs of times that were taken one right after the other.
 
-Each round plays both sides one after the other, so that what else the machine does falls on both, and each step counts
-by its median. Three things make new slower, each beyond chance: the sum of all steps; the step in the middle, which
-tells of many small delays beside a few long steps whose times vary more than that; and any one step that is slower in
-every round. The first two have confidence intervals, from drawing rounds with replacement (a paired bootstrap).
+What else the machine does falls on both of a pair. Three things make new slower, each beyond chance: all steps
+together, each by its median; the pair in the middle, which tells of many small delays beside a few long steps whose
+times vary more than that; and any one step that is slower in every round. The first two have confidence intervals,
+from drawing each step's pairs with replacement (a bootstrap).
 """
 
 import random
@@ -17,8 +17,8 @@ MIN_ROUNDS = 5
 """Of fewer rounds no interval can be told."""
 SEED = 7
 
-Times = Mapping[str, Sequence[float]]
-"""Seconds by step, one for each round, in the order of rounds."""
+Pairs = Sequence[tuple[float, float]]
+"""Seconds of one step: legacy's and new's, one pair for each round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,14 @@ class Excess:
         """For certain."""
         return self.percent.low > limits.percent and self.seconds.low > limits.by_seconds
 
+    def may_be_beyond(self, limits: Limits) -> bool:
+        """As it looks, certain or not."""
+        return self.percent.value > limits.percent and self.seconds.value > limits.by_seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """total: of all timed steps together. typical: of the step in the middle."""
+    """total: of all timed steps together. typical: of the pair in the middle. rounds: of most steps."""
 
     total: Excess
     typical: Excess
@@ -81,44 +85,43 @@ class Timing:
         every = (self.total, self.typical)
         return any(excess.is_beyond(self.limits) for excess in every) or bool(self.slow_steps)
 
+    @property
+    def is_unsure(self) -> bool:
+        """Whether more rounds may yet show that new is slower."""
+        return not self.is_slower and any(excess.may_be_beyond(self.limits) for excess in (self.total, self.typical))
 
-def measure(legacy: Times, new: Times, limits: Limits, *, seed: int = SEED) -> Timing | None:
-    """None where there is too little to go by. Steps that one side lacks in any round are left out."""
-    rounds = max((len(times) for times in legacy.values()), default=0)
-    names = [name for name, times in legacy.items() if len(times) == rounds == len(new.get(name, ()))]
-    if rounds < MIN_ROUNDS or not names:
+
+def measure(steps: Mapping[str, Pairs], limits: Limits, *, seed: int = SEED) -> Timing | None:
+    """None where there is too little to go by. A step that was not timed often enough is left out."""
+    timed = {name: pairs for name, pairs in steps.items() if len(pairs) >= MIN_ROUNDS}
+    if not timed:
         return None
-    old_times, new_times = [legacy[name] for name in names], [new[name] for name in names]
     chance = random.Random(seed)  # noqa: S311 - draws of a statistic, which the same seed must repeat
-    draws = [_look(old_times, new_times, chance.choices(range(rounds), k=rounds)) for _ in range(DRAWS)]
-    found = _look(old_times, new_times, range(rounds))
+    draws = [_look([chance.choices(pairs, k=len(pairs)) for pairs in timed.values()]) for _ in range(DRAWS)]
+    found = _look(list(timed.values()))
     total_percent, total_seconds, middle_percent, middle_seconds = (
         _interval(found[each], sorted(draw[each] for draw in draws)) for each in range(4)
     )
     return Timing(
         total=Excess(total_percent, total_seconds),
         typical=Excess(middle_percent, middle_seconds),
-        rounds=rounds,
-        steps=len(names),
-        slow_steps=tuple(_slow_steps(names, old_times, new_times, limits)),
+        rounds=max(map(len, timed.values())),
+        steps=len(timed),
+        slow_steps=tuple(_slow_steps(timed, limits)),
         limits=limits,
     )
 
 
-def _look(
-    legacy: Sequence[Sequence[float]], new: Sequence[Sequence[float]], rounds: Sequence[int]
-) -> tuple[float, ...]:
-    """(percent and seconds a request of all steps, percent and seconds of the one in the middle) over some rounds."""
-    pairs = [
-        (median([old_times[each] for each in rounds]), median([new_times[each] for each in rounds]))
-        for old_times, new_times in zip(legacy, new, strict=True)
-    ]
-    old_sum, new_sum = sum(old for old, _ in pairs), sum(new for _, new in pairs)
+def _look(steps: Sequence[Pairs]) -> tuple[float, float, float, float]:
+    """Percent and seconds a request of all steps together, percent and seconds of the pair in the middle."""
+    old_sum = sum(median([old for old, _ in pairs]) for pairs in steps)
+    new_sum = sum(median([new for _, new in pairs]) for pairs in steps)
+    every = [pair for pairs in steps for pair in pairs]
     return (
         (new_sum / old_sum - 1) * 100,
-        (new_sum - old_sum) / len(pairs),
-        (median(new / old for old, new in pairs) - 1) * 100,
-        median(new - old for old, new in pairs),
+        (new_sum - old_sum) / len(steps),
+        (median([new / old for old, new in every]) - 1) * 100,
+        median([new - old for old, new in every]),
     )
 
 
@@ -127,14 +130,12 @@ def _interval(value: float, drawn: Sequence[float]) -> Interval:
     return Interval(value, drawn[cut], drawn[-1 - cut])
 
 
-def _slow_steps(
-    names: Sequence[str], legacy: Sequence[Sequence[float]], new: Sequence[Sequence[float]], limits: Limits
-) -> list[Slow]:
+def _slow_steps(steps: Mapping[str, Pairs], limits: Limits) -> list[Slow]:
     """No step is called slow by chance: its fastest time on new must be beyond what legacy's slowest allows."""
     found = []
-    for name, old_times, new_times in zip(names, legacy, new, strict=True):
-        bound = max(old_times) * (1 + limits.percent / 100)
-        slow = Slow(name, median(old_times), median(new_times))
-        if min(new_times) > bound and slow.new - slow.legacy > limits.by_seconds:
+    for name, pairs in steps.items():
+        bound = max(old for old, _ in pairs) * (1 + limits.percent / 100)
+        slow = Slow(name, median([old for old, _ in pairs]), median([new for _, new in pairs]))
+        if min(new for _, new in pairs) > bound and slow.new - slow.legacy > limits.by_seconds:
             found.append(slow)
     return found

@@ -108,9 +108,14 @@ def judge(scenario: Scenario, legacy: Outcome, tried: Outcome, *, who: str) -> F
     if tried.compared and tried.reply is not None and legacy.reply is not None:
         differences = compare_replies(legacy.reply, tried.reply, reply_rules(tried.step.compare, scenario.compare))
         words += describe(differences)
-    if words and tried.reply is not None and tried.step.otherwise:
-        words.insert(0, tried.step.otherwise)
-    return Finding(tuple(dict.fromkeys(words)), tuple(differences))
+    if tried.unmet and tried.reply is not None and 200 <= tried.reply.status < 300 and tried.step.if_it_succeeds:
+        words.insert(0, tried.step.if_it_succeeds)
+    return Finding(_each_once(words), tuple(differences))
+
+
+def _each_once(words: Sequence[str]) -> tuple[str, ...]:
+    """Without those that another line says with more."""
+    return tuple(each for each in dict.fromkeys(words) if not any(other.startswith(f"{each} ") for other in words))
 
 
 def judge_legacy(scenario: Scenario, first: Outcome, this: Outcome) -> Finding:

@@ -60,10 +60,8 @@ PURE = {
 """All that rules may use from outside: no I/O, no clock, no randomness, no web framework."""
 
 INDEPENDENT = ("gateway", "legacy_backend", "new_backend", "migrations", "bench", "resumekit", "traffic")
-
-
-MAY_USE = {"legacy_backend": {"resumekit"}, "new_backend": {"resumekit"}}
-"""The library that both sides of the application use."""
+SHARED = {"legacy_backend": {"resumekit"}, "new_backend": {"resumekit"}}
+"""A library that both sides of the sample use, as they would one of somebody else's."""
 
 
 def modules(package):
@@ -161,7 +159,7 @@ def test_rules_use_of_the_configuration_only_its_shape(module):
 
 @pytest.mark.parametrize("package", INDEPENDENT)
 def test_the_product_its_sample_its_migrations_and_its_benchmark_do_not_know_each_other(package):
-    others = set(INDEPENDENT) - {package} - MAY_USE.get(package, set())
+    others = set(INDEPENDENT) - {package} - SHARED.get(package, set())
     known = {
         (module, name)
         for module, imported in modules(package).items()
