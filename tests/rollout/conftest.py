@@ -15,6 +15,9 @@ from tests.support.load import until
 
 ROOT = Path(__file__).resolve().parents[2]
 
+CHEAP = {"ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": "64", "AI_STEP_SECONDS": "0.05"}
+"""How long a password or an analysis takes is not what these tests are about."""
+
 
 class RunningStack:
     """The stack and what operators do to it."""
@@ -82,13 +85,16 @@ def stack(tmp_path_factory):
         new_port=new,
     )
     running = Stack(layout, Stops())  # not installed: pytest has its own way with Ctrl-C
-    running.start()
-    try:
-        operator = RunningStack(layout, running)
-        yield operator
-        operator.admin.close()
-    finally:
-        running.stop()
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in CHEAP.items():
+            environment.setenv(name, value)
+        running.start()
+        try:
+            operator = RunningStack(layout, running)
+            yield operator
+            operator.admin.close()
+        finally:
+            running.stop()
 
 
 @pytest.fixture(autouse=True)

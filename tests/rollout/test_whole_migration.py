@@ -1,0 +1,104 @@
+"""The sample migration as its operators see it: verify it, plant faults in it, move it while users work."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bench.ports import free_port
+from tests.support.gateway_process import until
+
+ROOT = Path(__file__).resolve().parents[2]
+
+FAULTS = [  # `slow` is a matter of time, which other things that a machine does take as well: see docs/verify.md
+    ("wrong-status", "upload", "status 400 instead of 404"),
+    ("renamed-field", "auth", "$.created_at is missing in new; new has $.createdAt"),
+    ("integer-as-text", "upload", "$.size_bytes: integer"),
+    ("errors", "auth", "status 500 instead of"),
+    ("leak", "auth", "the refresh token still works after logout"),
+    ("down", "upload", "new does not answer: connection refused"),
+]
+
+
+def verify(*arguments):
+    command = [sys.executable, "-m", "gateway", "verify", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+
+
+@contextlib.contextmanager
+def new_with(stack, fault, log):
+    """A new backend of the stack's, beside its good one, with a fault planted."""
+    port = free_port()
+    environment = {**stack.layout.environment_of_new(), "FAULTS": fault}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "new_backend", "--port", str(port)],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    url = f"http://127.0.0.1:{port}"
+
+    def ready():
+        assert process.poll() is None, log.read_text()
+        if fault == "down":
+            return "down" in log.read_text()
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
+        return False
+
+    try:
+        until(ready, seconds=30, what="the faulty new")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def test_all_features_are_alike_directly_and_through_the_gateway(stack, tmp_path):
+    before = {name: stack.status()["features"][name]["percent"] for name in ("auth", "upload", "ai", "review")}
+    layout = stack.layout
+    done = verify(
+        *("--move-flags", "--repeat", "1", "--no-timing", "--json", str(tmp_path / "report.json")),
+        *("--routes", str(layout.routes_file()), "--gateway", f"http://127.0.0.1:{layout.port}"),
+        *("--admin", f"http://127.0.0.1:{layout.admin_port}"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert {feature["feature"] for feature in report["features"]} == set(before)
+    assert {name: stack.status()["features"][name]["percent"] for name in before} == before
+
+
+@pytest.mark.parametrize(("fault", "feature", "words"), FAULTS)
+def test_a_planted_fault_is_found_and_named(stack, tmp_path, fault, feature, words):
+    with new_with(stack, fault, tmp_path / "new.log") as url:
+        done = verify(
+            *(feature, "--no-gateway", "--routes", str(stack.layout.routes_file()), "--new", url, "--no-timing"),
+            *(() if fault == "errors" else ("--repeat", "1")),
+        )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert words in " ".join(done.stdout.split()), done.stdout
+
+
+def test_users_notice_nothing_while_the_flags_of_all_features_move(stack, tmp_path):
+    layout = stack.layout
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "traffic", "--rate", "2", "--seconds", "15", "--shuffle", "--seed", "1"),
+            *("--gateway", f"http://127.0.0.1:{layout.port}", "--admin", f"http://127.0.0.1:{layout.admin_port}"),
+            *("--json", str(tmp_path / "report.json")),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "150"},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
