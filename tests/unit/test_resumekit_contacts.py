@@ -1,10 +1,12 @@
 """Ways to reach a person are seen for what they are, and numbers of other kinds are not."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resumekit.contacts import contacts_of
+
+UNHURRIED = settings(deadline=None)  # the machine may be busy with something else
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,7 @@ def test_links_are_counted_once_each(text, count):
     assert contacts_of(text).links == count
 
 
+@UNHURRIED
 @given(st.text() | st.text("0123456789 +()-./@ahtps:w\n"))
 def test_no_text_makes_it_raise(text):
     assert contacts_of(text).links >= 0

@@ -3,13 +3,15 @@
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resumekit.extract import UnreadableFileError, text_of
 from resumekit.kinds import DOCX, MARKDOWN, PDF, TEXT
 from resumekit.limits import MAX_CHARACTERS
 from tests.support.resume_files import docx_of, pdf_of
+
+UNHURRIED = settings(deadline=None)  # the machine may be busy with something else
 
 
 def read(data, kind=TEXT):
@@ -76,6 +78,7 @@ def test_text_beyond_the_limit_is_refused_rather_than_cut(text):
         read(text.encode())
 
 
+@UNHURRIED
 @given(st.binary(max_size=500), st.sampled_from([PDF, DOCX, TEXT, MARKDOWN]))
 def test_any_bytes_are_text_or_unreadable(data, kind):
     text = told(data, kind)
@@ -84,6 +87,7 @@ def test_any_bytes_are_text_or_unreadable(data, kind):
     assert "\x00" not in text
 
 
+@UNHURRIED
 @given(st.integers(min_value=9), st.binary(min_size=1, max_size=6))
 def test_a_damaged_pdf_is_text_or_unreadable(place, damage):
     data = bytearray(pdf_of("Jane Doe", "Python"))
@@ -92,6 +96,7 @@ def test_a_damaged_pdf_is_text_or_unreadable(place, damage):
     assert told(bytes(data), PDF).strip()
 
 
+@UNHURRIED
 @given(st.integers(min_value=4), st.binary(min_size=1, max_size=6))
 def test_a_damaged_word_file_is_text_or_unreadable(place, damage):
     data = bytearray(docx_of("Jane Doe", "Python"))

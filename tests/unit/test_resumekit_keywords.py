@@ -1,11 +1,13 @@
 """What an advertisement asks for, skills first, and what of it a resume has."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resumekit.keywords import MAX_TERMS, keywords_of
 from resumekit.skills import SKILLS
+
+UNHURRIED = settings(deadline=None)  # the machine may be busy with something else
 
 AD = """Backend engineer (m/f/d). You build payment services in Python, and you like Python and Kubernetes. Our payments
 are instant payments. Fraud is not: fraud detection matters. Experience with Terraform is a plus. Apply now! We offer a
@@ -55,6 +57,7 @@ def test_percent_is_rounded_and_full_only_when_all_are_there(text, percent):
     assert keywords_of(text, "Python, Docker, Redis").percent == percent
 
 
+@UNHURRIED
 @given(
     st.text(),
     st.text() | st.lists(st.sampled_from(["Go", "Python", "fraud", "the", "\u2019s", "ß", "1"])).map(" ".join),
@@ -68,6 +71,7 @@ def test_no_text_makes_it_raise_and_nothing_is_told_twice(text, job_text):
     assert keywords_of(text, job_text) == found
 
 
+@UNHURRIED
 @given(st.text())
 def test_an_advertisement_has_all_of_its_own_terms(job_text):
     assert keywords_of(job_text, job_text).missing == []

@@ -4,12 +4,14 @@ from datetime import date
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resumekit.periods import Span, month_of, spans_in
 from resumekit.results import MAX_ITEMS
 from resumekit.timeline import SHORTEST_GAP, gaps_between, merged, months_in, periods_of, written
+
+UNHURRIED = settings(deadline=None)  # the machine may be busy with something else
 
 TODAY = date(2026, 11, 30)
 NOW = month_of(TODAY)
@@ -113,12 +115,14 @@ def oracle(spans):
     return {month for span in spans for month in range(span.first, span.last + 1)}
 
 
+@UNHURRIED
 @given(spans)
 def test_overlaps_are_counted_once(spans):
     assert months_in(spans) == len(oracle(spans))
     assert months_in(spans + spans) == months_in(spans)
 
 
+@UNHURRIED
 @given(spans)
 def test_merged_periods_are_the_same_months_apart_and_in_order(spans):
     whole = merged(spans)
@@ -126,6 +130,7 @@ def test_merged_periods_are_the_same_months_apart_and_in_order(spans):
     assert all(before.last + 1 < after.first for before, after in pairwise(whole))
 
 
+@UNHURRIED
 @given(spans)
 def test_gaps_are_the_months_between(spans):
     months = oracle(spans)
@@ -135,6 +140,7 @@ def test_gaps_are_the_months_between(spans):
     assert [gap.months for gap in gaps_between(spans)] == [length for length in lengths if length >= SHORTEST_GAP]
 
 
+@UNHURRIED
 @given(spans.filter(bool), st.data())
 def test_an_overlapping_period_never_adds_more_than_its_own_months(spans, data):
     one = data.draw(st.sampled_from(spans))
@@ -145,6 +151,7 @@ def test_an_overlapping_period_never_adds_more_than_its_own_months(spans, data):
     assert total <= max(span.last for span in [*spans, more]) - min(span.first for span in spans) + 1
 
 
+@UNHURRIED
 @given(st.integers(1950, 2026), st.integers(1, 12), st.integers(0, 200))
 def test_what_is_written_is_read_again(year, month, length):
     first = year * 12 + month - 1
@@ -154,6 +161,7 @@ def test_what_is_written_is_read_again(year, month, length):
         assert spans_in(f"{month}/{year} - now", today=TODAY) == [Span(first, NOW, running=True)]
 
 
+@UNHURRIED
 @given(st.text() | st.text("0129-\u2013/. MarApto'\nsince"), st.dates(min_value=date(1000, 1, 1)))
 def test_no_text_and_no_day_make_it_raise(text, today):
     for span in spans_in(text, today=today):

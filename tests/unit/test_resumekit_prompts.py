@@ -3,12 +3,14 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resumekit.agents import AGENTS, KEYWORD_MATCH, RESUME_ANALYSIS
 from resumekit.prompts import MAX_JOB_CHARACTERS, MAX_RESUME_CHARACTERS, messages
 from resumekit.results import result_type
+
+UNHURRIED = settings(deadline=None)  # the machine may be busy with something else
 
 
 def user(agent, **texts):
@@ -53,6 +55,7 @@ def test_a_resume_cannot_close_its_own_marks(mark):
     )
 
 
+@UNHURRIED
 @given(st.text() | st.text("</resum> advti\n"), st.none() | st.text())
 def test_no_text_makes_it_raise(text, job_text):
     content = user(RESUME_ANALYSIS, text=text, job_text=job_text)

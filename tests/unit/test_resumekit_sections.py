@@ -1,12 +1,14 @@
 """A resume is cut at its headings, however they are written, and at nothing else."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resumekit.headings import NAMES, heading_of
 from resumekit.sections import missing_of, parts_of, sections_of, text_outside, text_under
 from resumekit.words import count_words
+
+UNHURRIED = settings(deadline=None)  # the machine may be busy with something else
 
 
 def names(text):
@@ -99,6 +101,7 @@ def test_what_is_missing_is_told_in_the_order_of_a_resume():
     assert missing_of(sections_of(parts_of("Skills\nx\nProfile\ny\nHobbies\nz"))) == ["experience", "education"]
 
 
+@UNHURRIED
 @given(st.text() | st.text("#=-: \nESsk.illxp*"))
 def test_no_text_makes_it_raise_and_no_word_is_counted_twice(text):
     sections = sections_of(parts_of(text))
@@ -107,6 +110,7 @@ def test_no_text_makes_it_raise_and_no_word_is_counted_twice(text):
     assert len({section.name for section in sections}) == len(sections)
 
 
+@UNHURRIED
 @given(st.lists(st.sampled_from(["Skills", "Experience:", "## Other", "a line", "Education: BSc", ""])))
 def test_each_line_is_in_one_part_or_a_heading(lines):
     parts = parts_of("\n".join(lines))
