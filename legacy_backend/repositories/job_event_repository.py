@@ -10,7 +10,7 @@ class JobEventRepository:
     def __init__(self, db: AsyncSession) -> None:
         self.db = db
 
-    async def list_after(self, job_id: str, seq: int, limit: int = 1000) -> Sequence[JobEvent]:
+    async def list_after(self, job_id: str, seq: int, limit: int) -> Sequence[JobEvent]:
         """Oldest first."""
         later = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.seq > seq).order_by(JobEvent.seq)
         return (await self.db.scalars(later.limit(limit))).all()

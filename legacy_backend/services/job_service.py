@@ -19,6 +19,7 @@ from legacy_backend.services.job_notifier import JobNotifier
 from legacy_backend.services.resume_service import NO_RESUME
 
 NO_JOB = "Job not found"
+MAX_NEWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,11 @@ class JobService:
         """Of a job that retries go on with, an ending that is followed by more is none."""
         async with self.database.session() as db:
             status = await JobRepository(db).get_status(job_id)
-            events = await JobEventRepository(db).list_after(job_id, after)
+            events = await JobEventRepository(db).list_after(job_id, after, MAX_NEWS)
         if status is None:
             return JobNews(events, "deleted")
+        if len(events) == MAX_NEWS:
+            return JobNews(events, None)  # there may be more
         latest = events[-1].status if events else status
         return JobNews(events, latest if latest in FINAL_STATUSES else None)
 
