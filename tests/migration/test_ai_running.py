@@ -25,7 +25,7 @@ def occupied(user, backend):
 
 
 def wait_until_idle(user, backend):
-    """Whatever the backend worked on before, it has given up: two others have begun. They are gone at the end as well."""
+    """Whatever the backend worked on before, it has given up: two others have begun, and are cancelled as well."""
     for job_id in occupied(user, backend):
         user.post(backend, f"{JOBS}/{job_id}/cancel")
 
