@@ -66,6 +66,5 @@ def test_both_sides_answer_other_origins_alike(sqlite_url, start, tmp_path):
     assert any("access-control-allow-origin" in headers for _, (_, headers, _), _ in steps), "the tour has preflights"
 
 
-@pytest.mark.parametrize("difference", DIFFERENCES, ids=str)
-def test_a_difference_says_what_why_and_until_when(difference):
-    assert {"path", "what", "why", "until"} <= set(difference)
+def test_a_difference_says_what_why_and_until_when():
+    assert [each for each in DIFFERENCES if not {"path", "what", "why", "until"} <= set(each)] == []
