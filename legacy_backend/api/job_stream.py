@@ -92,7 +92,8 @@ def parse_last_event_id(value: str | None) -> int:
     """What is no number counts as none."""
     if value is None or not re.fullmatch(r"[0-9]+", value):
         return 0
-    return LAST_SEQ if len(value) > 9 else int(value)
+    digits = value.lstrip("0") or "0"
+    return LAST_SEQ if len(digits) > 9 else int(digits)
 
 
 def _event(event: JobEvent) -> str:

@@ -36,10 +36,10 @@ async def upload_resume(request: Request) -> Response:
 
 def checked_filename(form: UploadForm, size_bytes: int) -> bytes:
     """Answered 422 when there is not exactly one file, with a name and something in it."""
+    if form.filename is None or form.has_nameless_file:
+        raise RequestValidationError.of_field("file", "missing")
     if form.file_parts > 1:
         raise RequestValidationError.of_field("file", PydanticCustomError("value_error", "Only one file is allowed"))
-    if form.filename is None:
-        raise RequestValidationError.of_field("file", "missing")
     if not size_bytes:
         raise RequestValidationError.of_field("file", PydanticCustomError("value_error", "File is empty"))
     return form.filename

@@ -15,12 +15,13 @@ class UploadForm:
 
     def __init__(self, content_type: str | None, max_file_bytes: int) -> None:
         self.file_parts = 0
+        self.has_nameless_file = False
         self.filename: bytes | None = None
         self._left = {"file": max_file_bytes, "other": MAX_OTHER_BYTES}
         self._max_file_bytes = max_file_bytes
         self._part = "other"
         self._header_name, self._header_value = b"", b""
-        self._disposition = b""
+        self._disposition: bytes | None = None
         self._found: list[bytes] = []
         self._complete = False
         self._parser = self._make_parser(content_type)
@@ -64,7 +65,7 @@ class UploadForm:
 
     def _on_part_begin(self) -> None:
         self._part = "other"
-        self._disposition = b""
+        self._disposition = None
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header_name += data[start:end]
@@ -73,20 +74,22 @@ class UploadForm:
         self._header_value += data[start:end]
 
     def _on_header_end(self) -> None:
-        if self._header_name.lower() == b"content-disposition":
+        if self._header_name.lower() == b"content-disposition" and self._disposition is None:
             self._disposition = self._header_value
         self._header_name, self._header_value = b"", b""
 
     def _on_headers_finished(self) -> None:
-        _, options = parse_options_header(self._disposition)
-        if options.get(b"name") != b"file":
+        kind, options = parse_options_header(self._disposition)
+        if kind != b"form-data" or options.get(b"name") != b"file":
             return
+        if b"filename" not in options:
+            self.has_nameless_file = True
+            return
+        self._part = "file"
+        self._left["file"] = self._max_file_bytes
         self.file_parts += 1
-        if b"filename" in options:
-            self._part = "file"
-            self._left["file"] = self._max_file_bytes
         if self.file_parts == 1:
-            self.filename = options.get(b"filename")
+            self.filename = options[b"filename"]
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         self._left[self._part] -= end - start

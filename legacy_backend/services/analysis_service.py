@@ -63,18 +63,13 @@ class AnalysisService:
             step_begins()
             await asyncio.sleep(self.step_seconds)
 
-        async def done(count: int) -> None:
-            following = steps[count] if count < len(steps) else None
-            await self.claims.advance(claim, count * 100 // len(steps), following)
-
         await begin()
         work = self.provider.begin(agent, await self._extract(job), job.job_text)
-        await done(1)
-        for count, step in enumerate(steps[1:], start=2):
+        for done, step in enumerate(steps[1:], start=1):
+            await self.claims.advance(claim, done * 100 // len(steps), step)
             await begin()
             await work.do(step)
-            await done(count)
-        return work.result()
+        return work.result()  # the end of the last step is told with the success
 
     async def _extract(self, job: Job) -> str:
         async with self.database.session() as db:
@@ -94,4 +89,4 @@ class AnalysisService:
         except UnreadableFileError as error:
             raise AnalysisError(f"The file cannot be read: {error}") from error
         except OSError as error:
-            raise AnalysisError("The file cannot be read: the storage does not answer") from error
+            raise AnalysisError("The file cannot be read: the storage has failed") from error

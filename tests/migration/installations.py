@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,10 +27,10 @@ class Installation:
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def slow(self, side):
-        """One more backend on the same database, whose agents take a second for each step: their jobs can be met."""
+        """One more backend on the same database, whose agents take two seconds for each step: their jobs can be met."""
         if side not in self._slow:
             log = self.storage.parent / f"slow-{side}.log"
-            backend = running(side, self.database_url, log, **{**self.env, "AI_STEP_SECONDS": "1"})
+            backend = running(side, self.database_url, log, **{**self.env, "AI_STEP_SECONDS": "2"})
             self._slow[side] = self._stack.enter_context(backend)
         return self._slow[side]
 
@@ -57,10 +58,12 @@ class Installations:
         folder = self.folder / kind
         folder.mkdir(exist_ok=True)
         url, storage = migrate(self._database(kind, folder)), folder / "files"
-        sides = {
-            side: self.stack.enter_context(running(side, url, folder / f"{side}.log", **installation_env(storage)))
-            for side in SIDES
-        }
+
+        def start(side):
+            return self.stack.enter_context(running(side, url, folder / f"{side}.log", **installation_env(storage)))
+
+        with ThreadPoolExecutor(len(SIDES)) as threads:
+            sides = dict(zip(SIDES, threads.map(start, SIDES), strict=True))
         return Installation(url, storage, sides, _stack=self.stack)
 
     def _database(self, kind, folder):

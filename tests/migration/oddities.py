@@ -96,6 +96,7 @@ FORMS = [
     headed(DISPOSITION + b"filename=a; filename*=UTF-8''b.txt"),
     headed(DISPOSITION + b"filename*=UTF-8''b.txt"),
     headed(DISPOSITION + b"filename*0=a; filename*1=b.txt"),
+    headed(b"Content-Disposition:\r\n" + DISPOSITION + b"filename=b.txt"),
     headed(DISPOSITION + b"filename=a.txt\r\n" + DISPOSITION + b"filename=b.txt"),
     headed(b"Bad Header"),
     headed(b"X: " + b"y" * 20_000),
@@ -104,6 +105,8 @@ FORMS = [
     part(RESUME, filename=b"") + END,
     part(b"", filename=b"") + part(RESUME) + END,
     part(RESUME, filename=None) + part(RESUME) + END,
+    part(RESUME) + part(RESUME, filename=None) + END,
+    part(RESUME, filename=None) * 2 + END,
     part(b"x", name="n", filename=None) * 500 + part(RESUME) + END,
 ]
 FORM_TYPES = [

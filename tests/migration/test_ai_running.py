@@ -24,6 +24,12 @@ def occupied(user, backend):
     return [user.running(backend, user.start_job(backend, resume_id)["id"])["id"] for _ in range(2)]
 
 
+def wait_until_idle(user, backend):
+    """Whatever the backend worked on before, it has given up: two others have begun, and are cancelled as well."""
+    for job_id in occupied(user, backend):
+        user.post(backend, f"{JOBS}/{job_id}/cancel")
+
+
 def test_two_run_at_a_time_and_a_waiting_one_can_be_cancelled_from_the_other_side(slow_and_other, user, database_url):
     slow, other = slow_and_other
     running = occupied(user, slow)
@@ -46,8 +52,7 @@ def test_a_running_job_is_cancelled_from_the_other_side_for_good(slow_and_other,
         cancelled = cancel(user, other, job_id)
         *_, last, end = stream
     assert (last.data["status"], end.data) == ("cancelled", CANCELLED)
-    for later in occupied(user, slow):  # so whoever worked on the cancelled one has given it up
-        cancel(user, slow, later)
+    wait_until_idle(user, slow)
     assert user.job(other, job_id) == cancelled
     assert followed(user, other, job_id)[-2:] == [last, end]
     again = user.post(slow, f"{JOBS}/{job_id}/cancel")
@@ -74,8 +79,7 @@ def test_a_cancelled_job_that_is_retried_elsewhere_is_not_touched_by_its_first_r
     job = user.ended(other, job_id)
     assert (job["status"], job["attempt"]) == ("succeeded", 2)
     assert job["finished_at"] > cancelled["finished_at"]
-    for later in occupied(user, slow):
-        cancel(user, slow, later)
+    wait_until_idle(user, slow)
     assert user.job(slow, job_id) == job
     second = [event for event in followed(user, slow, job_id, 1) if event.data.get("attempt") == 2]
     progress = [event.data["progress"] for event in second]
@@ -119,8 +123,7 @@ def test_a_deleted_resume_ends_the_stream_and_the_job(slow_and_other, user, data
             *_, end = stream
         assert end == (None, "end", {"status": "deleted"})
         assert count(database_url, "ai_job_events", job_id=job["id"]) == 0
-    for later in occupied(user, slow):
-        cancel(user, slow, later)
+    wait_until_idle(user, slow)
     assert "Traceback" not in slow.log.read_text(), "a job that is gone is simply dropped"
 
 
@@ -132,7 +135,8 @@ def test_a_stream_ends_when_its_reader_leaves(slow_and_other, user):
         mark = f"left-{job_id}"
         headers = {**user.headers, "X-Request-Id": mark}
         with backend.client.stream("GET", f"{JOBS}/{job_id}/events", headers=headers) as response:
-            next(events(response))
+            stream = events(response)  # named, for a generator that nobody holds closes the connection
+            next(stream)
             assert mark not in backend.log.read_text()
         until(lambda log=backend.log, mark=mark: mark in log.read_text(), what="the end of the stream", seconds=5)
     cancel(user, slow, job_id)

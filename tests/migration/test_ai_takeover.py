@@ -130,7 +130,8 @@ def test_a_stream_does_not_keep_a_side_from_stopping(side, sqlite_url, start):
     user = sign_up(backend, "ada@example.com")
     job_id = user.start_job(backend)["id"]
     with following(user, backend, job_id) as response:
-        next(events(response))
+        stream = events(response)
+        next(stream)
         assert backend.stop(signal.SIGTERM) == 0, "within the ten seconds that are waited"
     until(lambda: row_of(sqlite_url, job_id)["status"] == "queued", what="the way back")
 

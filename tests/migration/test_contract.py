@@ -27,6 +27,8 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+STREAM = "/api/v1/ai/jobs/{job_id}/events"
+"""Its schema is of the whole stream, and would be held against each event; test_ai_jobs.py reads its bytes."""
 FEW = settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 
 
@@ -67,12 +69,14 @@ def test_what_is_answered_is_what_the_contract_says(backend, user, known, sessio
     if mode == GenerationMode.NEGATIVE and not (operation.body or operation.query or operation.path_parameters):
         pytest.skip("there is nothing in it that could not fit")
 
+    checks = [check for check in CHECKS if check != response_schema_conformance or operation.path != STREAM]
+
     @FEW
     @given(case=cases(operation, mode, known), is_known=st.booleans())
     def answers_as_it_should(case, is_known):
         if is_known:
             case.body = with_known_ids(case.body, known)
-        case.call_and_validate(base_url=backend.url, session=session, headers=user.headers, checks=CHECKS)
+        case.call_and_validate(base_url=backend.url, session=session, headers=user.headers, checks=checks)
 
     answers_as_it_should()
 

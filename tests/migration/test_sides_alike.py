@@ -23,11 +23,20 @@ def report(differing):
     lines = []
     for step, legacy, new in differing:
         lines.append(f"{step.method} {step.path[:100]} {str(step.more)[:300]}{' (not signed in)' * step.anonymous}")
-        for name, ours, theirs in zip(("status", "headers", "body"), legacy, new, strict=True):
+        for ours, theirs in zip(described(legacy), described(new), strict=True):
             if ours != theirs:
-                lines.append(f"    {name}: legacy {str(ours)[:600]}")
-                lines.append(f"    {' ' * len(name)}  new    {str(theirs)[:600]}")
+                at = max(0, common_length(ours, theirs) - 30)
+                lines.extend((f"    legacy {ours[at : at + 300]}", f"    new    {theirs[at : at + 300]}"))
     return "\n".join(lines)
+
+
+def common_length(ours, theirs):
+    return next((at for at, (one, other) in enumerate(zip(ours, theirs, strict=False)) if one != other), 0)
+
+
+def described(answer):
+    status, headers, body = answer
+    return f"status {status}", f"headers {sorted(headers.items())}", f"body {body}"
 
 
 def without_query(step):
@@ -43,7 +52,8 @@ def test_both_sides_answer_alike(sides, email):
     allowed = {difference["path"] for difference in DIFFERENCES}
     differing = [each for each in steps if each[1] != each[2]]
     unexpected = [each for each in differing if without_query(each[0]) not in allowed]
-    assert not unexpected, f"{len(unexpected)} of {len(steps)} steps differ:\n{report(unexpected)}"
+    if unexpected:
+        pytest.fail(f"{len(unexpected)} of {len(steps)} steps differ:\n{report(unexpected)}", pytrace=False)
     unneeded = allowed - {without_query(step) for step, *_ in differing}
     assert not unneeded, f"take these out of contract/differences.yaml, for the sides agree: {unneeded}"
 
@@ -56,6 +66,5 @@ def test_both_sides_answer_other_origins_alike(sqlite_url, start, tmp_path):
     assert any("access-control-allow-origin" in headers for _, (_, headers, _), _ in steps), "the tour has preflights"
 
 
-@pytest.mark.parametrize("difference", DIFFERENCES, ids=str)
-def test_a_difference_says_what_why_and_until_when(difference):
-    assert {"path", "what", "why", "until"} <= set(difference)
+def test_a_difference_says_what_why_and_until_when():
+    assert [each for each in DIFFERENCES if not {"path", "what", "why", "until"} <= set(each)] == []

@@ -70,7 +70,7 @@ class JobsApi:
         user_id = await self._signed_in.user_id(request)
         job = await self._service.get(request.path_params["job_id"], user_id=user_id)
         if request.method == "HEAD":
-            return Response(headers=_STREAM_HEADERS)
+            return _head_of_stream()
         after = last_event_id(request.headers.get("last-event-id"))
         return StreamingResponse(self._follower.follow(job.id, after=after), headers=_STREAM_HEADERS)
 
@@ -83,3 +83,10 @@ class JobsApi:
         user_id = await self._signed_in.user_id(request)
         job = await self._service.retry(request.path_params["job_id"], user_id=user_id)
         return private_json(JobResponse.model_validate(job), status=202)
+
+
+def _head_of_stream() -> Response:
+    """Without a length, as the stream has none."""
+    answer = Response(headers=_STREAM_HEADERS)
+    del answer.headers["content-length"]
+    return answer

@@ -56,7 +56,10 @@ class Follower:
 def last_event_id(header: str | None) -> int:
     """0, which is before the first, for what is no number."""
     text = (header or "").strip()
-    return min(int(text), _MAX_SEQ) if re.fullmatch(r"[0-9]{1,18}", text) else 0
+    if not re.fullmatch(r"[0-9]+", text):
+        return 0
+    digits = text.lstrip("0") or "0"
+    return min(int(digits), _MAX_SEQ) if len(digits) <= 10 else _MAX_SEQ
 
 
 def _tell(story: Story | None) -> bytes:

@@ -37,6 +37,6 @@ def _list(comments: Sequence[CommentResponse]) -> str:
 
 
 def _item(comment: CommentResponse) -> str:
-    section = f"**{escaped(comment.section)}** " if comment.section else ""
+    section = f"**{escaped(comment.section)}** " if comment.section and comment.section.strip() else ""
     body = re.sub(r"\r\n?", "\n", comment.body)
     return f"- {section}({comment.created_at:%Y-%m-%d}): {escaped(body)}".replace("\n", "\n  ") + "\n"

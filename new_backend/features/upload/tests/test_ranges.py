@@ -24,7 +24,7 @@ TAG = '"abc"'
         ("bytes=-1", ByteRange(9, 9)),
         ("bytes=-10", ByteRange(0, 9)),
         ("bytes=-99", ByteRange(0, 9)),
-        ("Bytes= 2-5 ", ByteRange(2, 5)),
+        ("Bytes=2-5 ", ByteRange(2, 5)),
         ("bytes=0000000000000000000000002-5", ByteRange(2, 5)),
         ("bytes=2-" + "9" * 5000, ByteRange(2, 9)),
         (None, None),

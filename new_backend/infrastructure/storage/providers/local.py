@@ -38,7 +38,7 @@ class LocalStorage:
         try:
             await asyncio.to_thread(self._prepare)
         except OSError as error:
-            raise SetupError(f"cannot use the folder of files {self._folder}: {error.strerror}") from error
+            raise SetupError(f"cannot use the folder of files STORAGE_DIR={self._folder}: {error.strerror}") from error
 
     @asynccontextmanager
     async def receive(self) -> AsyncIterator["IncomingFile"]:
