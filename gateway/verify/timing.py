@@ -30,7 +30,7 @@ class Limits:
     """
 
     percent: float = 10.0
-    by_seconds: float = 0.003
+    by_seconds: float = 0.002
 
 
 @dataclass(frozen=True, slots=True)
