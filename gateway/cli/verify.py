@@ -24,7 +24,7 @@ from gateway.verify.load import load_scenario
 from gateway.verify.plan import CannotPlayError, Plan
 from gateway.verify.run import verify as verify_one
 from gateway.verify.schema import Scenario
-from gateway.verify.targets import TargetError, find_targets, sends_first_key
+from gateway.verify.targets import TargetError, check_address, find_targets, sends_first_key
 from gateway.verify.terminal import print_report
 from gateway.verify.timing import Limits
 from gateway.verify.verdict import FeatureResult, Mode
@@ -92,7 +92,7 @@ def verify(
     slower_by: Annotated[
         float,
         typer.Option("--slower-by-ms", min=0, help="What a request may take longer, whatever that is in percent."),
-    ] = 3.0,
+    ] = 2.0,
     json_file: Annotated[
         str, typer.Option("--json", help="Writes the report as JSON here; - is standard output.")
     ] = "",
@@ -147,6 +147,8 @@ def _plan(file: Path, scenario: Scenario, asked: _Asked) -> Plan:
     """Exits 2 where it cannot be told where to play."""
     through = asked.gateway is not None
     try:
+        if asked.gateway is not None:
+            check_address("--gateway", asked.gateway)
         targets = find_targets(scenario.feature, asked.routes, legacy=asked.legacy, new=asked.new, needs_routes=through)
         first = through and sends_first_key(scenario.user, targets)
     except TargetError as error:

@@ -89,6 +89,8 @@ def _excess(excess: Excess) -> dict[str, float]:
         "percent_high": percent.high,
         "seconds": seconds.value,
         "seconds_low": seconds.low,
+        "fastest_percent": excess.fastest_percent,
+        "fastest_seconds": excess.fastest_seconds,
     }
 
 

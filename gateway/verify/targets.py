@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 from gateway.config.load import load
 from gateway.config.schema import RoutesFile
 from gateway.rules.keys import parse_source
@@ -23,6 +25,9 @@ class Targets:
 
 def find_targets(feature: str, routes: Path, *, legacy: str, new: str, needs_routes: bool) -> Targets:
     """legacy, new: addresses that were given, which win over the file's; empty without. Raises TargetError."""
+    for option, url in (("--legacy", legacy), ("--new", new)):
+        if url:
+            check_address(option, url)
     if legacy and new and not needs_routes:
         return Targets(legacy, new, ())
     content = _read(routes)
@@ -32,6 +37,16 @@ def find_targets(feature: str, routes: Path, *, legacy: str, new: str, needs_rou
     found = content.features[feature]
     sides = (legacy or _url(content, found.legacy), new or _url(content, found.new))
     return Targets(*sides, found.key)
+
+
+def check_address(option: str, url: str) -> None:
+    """Raises TargetError for what cannot be asked."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise TargetError(f"{option} {url} is no address: {error}") from None
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise TargetError(f"{option} {url} is no address; write it like http://127.0.0.1:9001")
 
 
 def sends_first_key(user: str, targets: Targets) -> bool:

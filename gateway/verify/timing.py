@@ -2,8 +2,10 @@
 
 What else the machine does falls on both of a pair. Three things make new slower, each beyond chance: all steps
 together, each by its median; the pair in the middle, which tells of many small delays beside a few long steps whose
-times vary more than that; and any one step that is slower in every round. The first two have confidence intervals,
-from drawing each step's pairs with replacement (a bootstrap).
+times vary more than that; and any one step that is slower in every round.
+
+The first two have confidence intervals, from drawing each step's pairs with replacement (a bootstrap), and must show in
+each step's fastest time as well: a service that is slow itself has no quick moment, one on a busy machine has some.
 """
 
 import random
@@ -28,7 +30,7 @@ class Limits:
     """
 
     percent: float = 10.0
-    by_seconds: float = 0.003
+    by_seconds: float = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +57,28 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """How much longer new takes: percent (less than nothing: shorter), and seconds a request."""
+    """How much longer new takes: percent (less than nothing: shorter), and seconds a request.
+
+    fastest_percent, fastest_seconds: the same by each step's fastest time on either side.
+    """
 
     percent: Interval
     seconds: Interval
+    fastest_percent: float
+    fastest_seconds: float
 
     def is_beyond(self, limits: Limits) -> bool:
         """For certain."""
-        return self.percent.low > limits.percent and self.seconds.low > limits.by_seconds
+        sure = self.percent.low > limits.percent and self.seconds.low > limits.by_seconds
+        return sure and self._is_steady(limits)
 
     def may_be_beyond(self, limits: Limits) -> bool:
         """As it looks, certain or not."""
-        return self.percent.value > limits.percent and self.seconds.value > limits.by_seconds
+        seems = self.percent.value > limits.percent and self.seconds.value > limits.by_seconds
+        return seems and self._is_steady(limits)
+
+    def _is_steady(self, limits: Limits) -> bool:
+        return self.fastest_percent > limits.percent and self.fastest_seconds > limits.by_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +94,18 @@ class Timing:
 
     @property
     def is_slower(self) -> bool:
-        every = (self.total, self.typical)
-        return any(excess.is_beyond(self.limits) for excess in every) or bool(self.slow_steps)
+        return self._is_slower_in_all or bool(self.slow_steps)
 
     @property
     def is_unsure(self) -> bool:
-        """Whether more rounds may yet show that new is slower."""
-        return not self.is_slower and any(excess.may_be_beyond(self.limits) for excess in (self.total, self.typical))
+        """Whether more rounds may yet tell: that new is slower, or that one slow step was chance."""
+        every = (self.total, self.typical)
+        seems = bool(self.slow_steps) or any(excess.may_be_beyond(self.limits) for excess in every)
+        return seems and not self._is_slower_in_all
+
+    @property
+    def _is_slower_in_all(self) -> bool:
+        return any(excess.is_beyond(self.limits) for excess in (self.total, self.typical))
 
 
 def measure(steps: Mapping[str, Pairs], limits: Limits, *, seed: int = SEED) -> Timing | None:
@@ -99,12 +116,11 @@ def measure(steps: Mapping[str, Pairs], limits: Limits, *, seed: int = SEED) -> 
     chance = random.Random(seed)  # noqa: S311 - draws of a statistic, which the same seed must repeat
     draws = [_look([chance.choices(pairs, k=len(pairs)) for pairs in timed.values()]) for _ in range(DRAWS)]
     found = _look(list(timed.values()))
-    total_percent, total_seconds, middle_percent, middle_seconds = (
-        _interval(found[each], sorted(draw[each] for draw in draws)) for each in range(4)
-    )
+    intervals = [_interval(found[each], sorted(draw[each] for draw in draws)) for each in range(len(found))]
+    fastest = _look([[(min(old for old, _ in pairs), min(new for _, new in pairs))] for pairs in timed.values()])
     return Timing(
-        total=Excess(total_percent, total_seconds),
-        typical=Excess(middle_percent, middle_seconds),
+        total=Excess(intervals[0], intervals[1], fastest[0], fastest[1]),
+        typical=Excess(intervals[2], intervals[3], fastest[2], fastest[3]),
         rounds=max(map(len, timed.values())),
         steps=len(timed),
         slow_steps=tuple(_slow_steps(timed, limits)),

@@ -53,6 +53,18 @@ def test_heavy_noise_alone_is_never_red(seed):
     assert not measure(rounds(QUICK | LONG, same, noise=1.0, seed=seed), LIMITS).is_slower
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_a_side_that_the_machine_leaves_waiting_now_and_then_is_green(seed):
+    chance = random.Random(seed)
+    steps = rounds(QUICK, same, noise=0.05, seed=seed)
+    for name, pairs in steps.items():
+        steps[name] = [(old, new + (0.02 if chance.random() < 0.6 else 0)) for old, new in pairs]
+    timing = measure(steps, LIMITS)
+    assert timing.typical.percent.value > 10
+    assert not timing.total.is_beyond(LIMITS)
+    assert not timing.typical.is_beyond(LIMITS)
+
+
 def test_a_small_delay_is_the_machines_whatever_it_is_in_percent():
     timing = measure(rounds(QUICK, lambda seconds: seconds * 1.5), LIMITS)
     assert timing.total.percent.value == pytest.approx(50)
@@ -73,6 +85,17 @@ def test_one_step_that_is_slower_in_every_round_is_red_by_name():
     assert not timing.total.is_beyond(LIMITS)
     assert [slow.name for slow in timing.slow_steps] == ["quick 3"]
     assert timing.is_slower
+
+
+def test_while_one_step_alone_is_slow_or_it_only_seems_so_it_is_not_certain():
+    steps = rounds(QUICK, same, noise=0.05)
+    assert not measure(steps, LIMITS).is_unsure
+    steps["quick 3"] = [(old, old + 0.02) for old, _ in steps["quick 3"]]
+    assert measure(steps, LIMITS).is_unsure
+    assert not measure(rounds(QUICK, fault), LIMITS).is_unsure
+    torn = {name: [(0.01, 0.02), (0.01, 0.02), (0.01, 0.02), (0.03, 0.02), (0.03, 0.02)] for name in "ab"}
+    assert measure(torn, LIMITS).is_unsure
+    assert not measure(torn, LIMITS).is_slower
 
 
 def test_a_step_that_was_slow_but_once_is_green():

@@ -218,3 +218,10 @@ def test_a_feature_without_a_scenario_is_told(verify):
     status, said, _ = verify("cart")
     assert status == 2
     assert "has no scenario of cart; there are: shop" in said
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9001", "http://127.0.0.1:99999", "ftp://x", "http://"])
+def test_what_is_no_address_is_told(verify, address):
+    status, said, _ = verify(new=address)
+    assert status == 2
+    assert f"--new {address} is no address" in said
