@@ -45,7 +45,7 @@ def check_address(option: str, url: str) -> None:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
         raise TargetError(f"{option} {url} is no address: {error}") from None
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+    if parsed.scheme not in ("http", "https") or not parsed.host or (parsed.port or 0) > 65_535:
         raise TargetError(f"{option} {url} is no address; write it like http://127.0.0.1:9001")
 
 
