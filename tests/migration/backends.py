@@ -1,6 +1,8 @@
 """Starts what the tests of this folder talk to: migrations, either backend, PostgreSQL. Real processes and sockets."""
 
+import asyncio
 import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -12,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import asyncpg
 import httpx
 
 from bench.ports import free_port
@@ -20,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 SIDES = ("legacy", "new")
 SECRET = "a-signing-key-for-tests-only-0123456789"
 START_SECONDS = 20
+_databases = itertools.count()
 
 
 def environment(database_url, **more):
@@ -127,6 +131,19 @@ def running_postgres(programs) -> Iterator[str]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         (folder.parent / f"{folder.name}.log").unlink(missing_ok=True)
+
+
+def new_database(server_url):
+    """The URL of one more database, empty, on the server of `running_postgres`."""
+    name = f"app{next(_databases)}"
+
+    async def create():
+        connection = await asyncpg.connect(server_url)
+        await connection.execute(f"CREATE DATABASE {name}")
+        await connection.close()
+
+    asyncio.run(create())
+    return f"{server_url.rpartition('/')[0]}/{name}"
 
 
 def wait_for_postgres(programs, port, server, folder):

@@ -21,13 +21,7 @@ def installations(tmp_path_factory):
 @pytest.fixture(params=["sqlite", "postgresql"])
 def installation(request, installations):
     """A migrated database, a folder of files, and both sides on them: on both databases, as far as they are here."""
-    return installations.get(request.param)
-
-
-@pytest.fixture
-def sqlite_installation(installations):
-    """For what has nothing to do with the kind of database."""
-    return installations.get("sqlite")
+    return installations.both(request.param)
 
 
 @pytest.fixture
@@ -61,13 +55,6 @@ def crossing(request, sides):
     return sides[first], sides[second]
 
 
-@pytest.fixture(params=[("legacy", "new"), ("new", "legacy")], ids="-".join)
-def slow_and_other(request, installation):
-    """A backend whose agents take their time, and an ordinary one of the other side."""
-    slow, other = request.param
-    return installation.slow(slow), installation.sides[other]
-
-
 @pytest.fixture(params=SIDES)
 def side(request):
     """The name of a side, for a test that starts it by itself."""
@@ -83,13 +70,13 @@ def email():
 @pytest.fixture
 def user(sides, email):
     """Somebody who is signed in, and so on both sides."""
-    return sign_up(sides["legacy"], email)
+    return sign_up(next(iter(sides.values())), email)
 
 
 @pytest.fixture
 def stranger(sides, email):
     """Somebody else."""
-    return sign_up(sides["new"], f"stranger.{email}")
+    return sign_up(next(iter(sides.values())), f"stranger.{email}")
 
 
 @pytest.fixture(scope="session")

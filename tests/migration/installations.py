@@ -2,74 +2,79 @@
 
 import contextlib
 import functools
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.migration.backends import SIDES, migrate, postgres_programs, running, running_postgres
+from tests.migration.backends import Backend, migrate, new_database, postgres_programs, running, running_postgres
 
+OTHER = {"legacy": "new", "new": "legacy"}
 MAX_UPLOAD_BYTES = 1024 * 1024
 """Lower than by default, so that tests may pass it often."""
-
-
-def installation_env(storage):
-    return {"STORAGE_DIR": str(storage), "MAX_UPLOAD_BYTES": str(MAX_UPLOAD_BYTES)}
 
 
 @dataclass(frozen=True)
 class Installation:
     database_url: str
     storage: Path
-    sides: dict
-    _slow: dict = field(default_factory=dict)
-    _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
-
-    def slow(self, side):
-        """One more backend on the same database, whose agents take two seconds for each step: their jobs can be met."""
-        if side not in self._slow:
-            log = self.storage.parent / f"slow-{side}.log"
-            backend = running(side, self.database_url, log, **{**self.env, "AI_STEP_SECONDS": "2"})
-            self._slow[side] = self._stack.enter_context(backend)
-        return self._slow[side]
+    sides: Mapping[str, Backend]
 
     @property
     def env(self):
         """What one more backend needs in order to stand beside these."""
-        return installation_env(self.storage)
+        return {"STORAGE_DIR": str(self.storage), "MAX_UPLOAD_BYTES": str(MAX_UPLOAD_BYTES)}
 
 
 class Installations:
-    """get("sqlite"), get("postgresql"): by their names."""
+    """By the kind of their database, "sqlite" or "postgresql"; none shares its database with another."""
 
     def __init__(self, folder):
-        self.folder = folder
-        self.stack = contextlib.ExitStack()
+        self._folder = folder
+        self._stack = contextlib.ExitStack()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exc_info):
-        self.stack.close()
+        self._stack.close()
 
-    @functools.cache  # noqa: B019  # lives as long as the run
-    def get(self, kind):
-        folder = self.folder / kind
-        folder.mkdir(exist_ok=True)
-        url, storage = migrate(self._database(kind, folder)), folder / "files"
+    @functools.cache  # noqa: B019  # lives as long as the run, and so do the backends
+    def both(self, kind):
+        """Both sides, as they are."""
+        return self._started(kind, legacy={}, new={})
+
+    @functools.cache  # noqa: B019
+    def uneven(self, kind, slow):
+        """The jobs of one side take two seconds for each step, so they can be met; no other process would take them."""
+        return self._started(kind, **{slow: {"AI_STEP_SECONDS": "2"}, OTHER[slow]: {}})
+
+    @functools.cache  # noqa: B019
+    def alone(self, kind, side):
+        """One side, for a test that brings the other."""
+        return self._started(kind, **{side: {}})
+
+    def _started(self, kind, **env_of_sides):
+        folder = self._folder / "-".join([kind, *env_of_sides, str(len(list(self._folder.iterdir())))])
+        folder.mkdir(parents=True)
+        started = Installation(migrate(self._new_database(kind, folder)), folder / "files", sides := {})
 
         def start(side):
-            return self.stack.enter_context(running(side, url, folder / f"{side}.log", **installation_env(storage)))
+            backend = running(side, started.database_url, folder / f"{side}.log", **started.env, **env_of_sides[side])
+            return self._stack.enter_context(backend)
 
-        with ThreadPoolExecutor(len(SIDES)) as threads:
-            sides = dict(zip(SIDES, threads.map(start, SIDES), strict=True))
-        return Installation(url, storage, sides, _stack=self.stack)
+        with ThreadPoolExecutor(2) as threads:
+            sides.update(zip(env_of_sides, threads.map(start, env_of_sides), strict=True))
+        return started
 
-    def _database(self, kind, folder):
-        if kind == "sqlite":
-            return f"sqlite:///{folder}/app.db"
+    def _new_database(self, kind, folder):
+        return f"sqlite:///{folder}/app.db" if kind == "sqlite" else new_database(self._postgres_url())
+
+    @functools.cache  # noqa: B019
+    def _postgres_url(self):
         programs = postgres_programs()
         if programs is None:
             pytest.skip("PostgreSQL IS NOT TESTED HERE: initdb and postgres are not installed (Debian: postgresql)")
-        return self.stack.enter_context(running_postgres(programs))
+        return self._stack.enter_context(running_postgres(programs))

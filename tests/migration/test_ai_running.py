@@ -1,12 +1,32 @@
 """Jobs that are met while they wait or run: cancelled, retried, deleted, followed, and left alone by who has left."""
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from tests.migration.backends import SIDES
 from tests.migration.people import JOBS, RESUMES, until
 from tests.migration.streams import events, followed, following
-from tests.migration.tables import count, rows
+from tests.migration.tables import change, count, rows
 
 CANCELLED = {"status": "cancelled"}
+KINDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(params=itertools.product(KINDS, SIDES), ids="-".join)
+def installation(request, installations):
+    """One side is slow, so that its jobs can be met while they run."""
+    kind, slow = request.param
+    return installations.uneven(kind, slow)
+
+
+@pytest.fixture
+def slow_and_other(sides):
+    """The backend whose agents take their time comes first."""
+    slow, other = sides.values()
+    return slow, other
 
 
 def cancel(user, backend, job_id):
@@ -87,12 +107,12 @@ def test_a_cancelled_job_that_is_retried_elsewhere_is_not_touched_by_its_first_r
     assert [event.data["status"] for event in second].count("succeeded") == 1
 
 
-def test_of_concurrent_cancellations_one_wins(installation, user):
-    slow = installation.slow("legacy")
+def test_of_concurrent_cancellations_one_wins(slow_and_other, sides, user):
+    slow, _ = slow_and_other
     job_id = user.running(slow, user.start_job(slow)["id"])["id"]
 
     def cancel_too(number):
-        return user.post(installation.sides[("legacy", "new")[number % 2]], f"{JOBS}/{job_id}/cancel").status_code
+        return user.post(sides[SIDES[number % 2]], f"{JOBS}/{job_id}/cancel").status_code
 
     with ThreadPoolExecutor(6) as threads:
         assert sorted(threads.map(cancel_too, range(6))) == [200] + [409] * 5
@@ -140,3 +160,20 @@ def test_a_stream_ends_when_its_reader_leaves(slow_and_other, user):
             assert mark not in backend.log.read_text()
         until(lambda log=backend.log, mark=mark: mark in log.read_text(), what="the end of the stream", seconds=5)
     cancel(user, slow, job_id)
+
+
+def test_of_two_running_jobs_only_the_one_whose_lease_has_run_out_is_taken_back(slow_and_other, user, database_url):
+    slow, other = slow_and_other
+    kept, lost = occupied(user, slow)
+    another = {"claim": "00000000-0000-4000-8000-000000000000", "lease_until": datetime.now(UTC) - timedelta(seconds=1)}
+    assert change(database_url, "ai_jobs", another, id=lost) == 1
+
+    def interruptions(job_id):
+        (row,) = rows(database_url, "ai_jobs", id=job_id)
+        return row["interruptions"]
+
+    until(lambda: interruptions(lost) == 1, what="the end of a lease")
+    assert interruptions(kept) == 0
+    assert user.job(other, kept)["status"] == "running"
+    for job_id in (kept, lost):
+        user.post(other, f"{JOBS}/{job_id}/cancel")

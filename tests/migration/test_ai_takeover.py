@@ -1,18 +1,18 @@
 """A side that dies or stops in the middle of a job: the other, or it itself when it is back, brings that to its end."""
 
-import contextlib
+import itertools
 import signal
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.migration.backends import SIDES
+from tests.migration.installations import OTHER
 from tests.migration.people import JOBS, RESUMES, sign_up, until
 from tests.migration.streams import events, followed, following
 from tests.migration.tables import change, rows
 
 SLOW = {"AI_STEP_SECONDS": "30"}
-OTHER = {"legacy": "new", "new": "legacy"}
 
 
 def ago(seconds):
@@ -33,60 +33,54 @@ def assert_numbered(database_url, job_id):
     assert numbers == [*range(1, len(numbers) + 1)]
 
 
+@pytest.fixture(params=itertools.product(("sqlite", "postgresql"), SIDES), ids="-".join)
+def installation(request, installations):
+    """Only the side that is to survive."""
+    kind, survivor = request.param
+    return installations.alone(kind, survivor)
+
+
 @pytest.fixture
-def doomed(side, installation, start):
-    """A backend beside the others, whose jobs take minutes."""
-    return start(side, installation.database_url, **{**installation.env, **SLOW})
+def survivor(sides):
+    (survivor,) = sides.values()
+    return survivor
 
 
-@contextlib.contextmanager
-def abandoned(user, doomed, database_url):
-    """The id of a job whose runner has been killed."""
+@pytest.fixture
+def abandoned(survivor, installation, user, start):
+    """The id of a job whose runner, the other side, has been killed while it ran."""
+    doomed = start(OTHER[survivor.side], installation.database_url, **{**installation.env, **SLOW})
     job_id = user.running(doomed, user.start_job(doomed)["id"])["id"]
-    row = row_of(database_url, job_id)
+    row = row_of(installation.database_url, job_id)
     assert row["claim"] is not None
     assert 20 < seconds_until(row["lease_until"]) <= 30
     assert doomed.stop(signal.SIGKILL) == -signal.SIGKILL
-    yield job_id
+    return job_id
 
 
-def test_a_job_whose_runner_was_killed_is_taken_over_once_its_lease_has_run_out(doomed, installation, user):
-    url, other = installation.database_url, installation.sides[OTHER[doomed.side]]
-    with abandoned(user, doomed, url) as job_id, following(user, other, job_id) as response:
+def test_a_job_whose_runner_was_killed_is_taken_over_once_its_lease_has_run_out(
+    abandoned, survivor, user, database_url
+):
+    with following(user, survivor, abandoned) as response:
         stream = events(response)
         assert [next(stream).data["status"] for _ in range(2)] == ["queued", "running"]
-        assert change(url, "ai_jobs", {"lease_until": ago(1)}, id=job_id) == 1
+        assert change(database_url, "ai_jobs", {"lease_until": ago(1)}, id=abandoned) == 1
         later = [event.data for event in stream]
     assert [later[0]["status"], later[-1]["status"]] == ["queued", "succeeded"]
-    row = row_of(url, job_id)
+    row = row_of(database_url, abandoned)
     assert (row["status"], row["attempt"], row["interruptions"]) == ("succeeded", 1, 1)
-    assert_numbered(url, job_id)
+    assert_numbered(database_url, abandoned)
 
 
-def test_the_third_interruption_fails_the_job(doomed, installation, user):
-    url = installation.database_url
-    with abandoned(user, doomed, url) as job_id:
-        assert change(url, "ai_jobs", {"lease_until": ago(1), "interruptions": 2}, id=job_id) == 1
-        job = user.ended(installation.sides[OTHER[doomed.side]], job_id)
+def test_the_third_interruption_fails_the_job(abandoned, survivor, user, database_url):
+    assert change(database_url, "ai_jobs", {"lease_until": ago(1), "interruptions": 2}, id=abandoned) == 1
+    job = user.ended(survivor, abandoned)
     assert (job["status"], job["error"]) == ("failed", "The analysis was interrupted")
     assert job["finished_at"] is not None
-    assert_numbered(url, job_id)
-    answer = user.post(installation.sides["new"], f"{JOBS}/{job_id}/retry")
-    assert answer.status_code == 202
-    assert user.ended(installation.sides["legacy"], job_id)["status"] == "succeeded"
-    assert row_of(url, job_id)["interruptions"] == 0
-
-
-def test_a_running_job_with_a_lease_is_left_alone(installation, user):
-    """The look that finds the abandoned one sees this one as well."""
-    url, slow = installation.database_url, installation.slow("legacy")
-    kept, abandoned_id = (user.running(slow, user.start_job(slow)["id"])["id"] for _ in range(2))
-    assert change(
-        url, "ai_jobs", {"lease_until": ago(1), "claim": "00000000-0000-0000-0000-000000000000"}, id=abandoned_id
-    )
-    assert user.ended(slow, abandoned_id)["status"] == "succeeded"
-    assert row_of(url, kept)["interruptions"] == 0
-    assert user.post(slow, f"{JOBS}/{kept}/cancel").status_code in {200, 409}
+    assert_numbered(database_url, abandoned)
+    assert user.post(survivor, f"{JOBS}/{abandoned}/retry").status_code == 202
+    assert user.ended(survivor, abandoned)["status"] == "succeeded"
+    assert row_of(database_url, abandoned)["interruptions"] == 0
 
 
 @pytest.fixture(params=SIDES)

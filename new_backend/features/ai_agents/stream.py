@@ -1,26 +1,31 @@
 """A job's events as server-sent events (WHATWG HTML, 9.2), read from the database, whichever side runs the job.
 
-A stream ends with the job, with its client, or with the server; in the last case the client comes back with the
-number of the last event that it saw.
+A stream ends with the job, with its client, with the server, or when the database goes away; in the last two cases the
+client comes back with the number of the last event that it saw.
 """
 
 import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
+
+import structlog
 
 from new_backend.features.ai_agents.changes import Changes
 from new_backend.features.ai_agents.models import JobEvent
 from new_backend.features.ai_agents.repository import Story
 from new_backend.features.ai_agents.schemas import EventResponse
 from new_backend.features.ai_agents.service import JobService
+from new_backend.infrastructure.persistence.postgres.connection import UNAVAILABLE, first_line
 
 LOOK_SECONDS = 0.2
 KEEP_ALIVE_SECONDS = 15.0
 _EVENTS_AT_ONCE = 100
 _MAX_SEQ = 2**31 - 1
+
+_log = structlog.get_logger()
 
 
 class Follower:
@@ -32,6 +37,14 @@ class Follower:
 
     async def follow(self, job_id: str, *, after: int) -> AsyncIterator[bytes]:
         """The text of the stream, in pieces, from the event after that one."""
+        try:
+            async with aclosing(self._pieces(job_id, after)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except UNAVAILABLE as error:
+            _log.error("events: database unavailable", error=type(error).__name__, reason=first_line(error))
+
+    async def _pieces(self, job_id: str, after: int) -> AsyncGenerator[bytes, None]:
         yield b"retry: 1000\n\n"
         spoke = time.monotonic()
         with self._changes.watching(job_id) as changed:
