@@ -29,7 +29,7 @@ _databases = itertools.count()
 def environment(database_url, **more):
     """Of any program of the sample application: cheap hashing, quick agents, and its files beside a SQLite database."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH", "LANG") if name in os.environ}
-    cheap = {"ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": "64", "AI_STEP_SECONDS": "0.02"}
+    cheap = {"ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": "64", "AI_STEP_SECONDS": "0"}
     if database_url.startswith("sqlite:///"):
         cheap["STORAGE_DIR"] = str(Path(database_url.removeprefix("sqlite:///")).parent / "files")
     kept["PYTHONHASHSEED"] = "3"  # one of those in which the set of GET and HEAD comes out in the wrong order

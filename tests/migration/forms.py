@@ -1,5 +1,6 @@
 """Multipart bodies by hand, for what no client library would send."""
 
+import re
 import socket
 
 import httpx
@@ -37,9 +38,17 @@ def chunk(content):
     return b"%x\r\n%s\r\n" % (len(content), content)
 
 
-def whole_answer(connection):
-    """Status line, headers and body, up to the end of the connection."""
-    answer = b""
-    while received := connection.recv(65536):
-        answer += received
-    return answer
+def answer_on(connection):
+    """The head, and as much of a body as it promises; the server may still wait for more of the request."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65536) or fail_at_end(received)
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = int(re.search(rb"content-length: (\d+)", head.lower())[1])
+    while len(body) < length:
+        body += connection.recv(65536) or fail_at_end(received)
+    return head, body
+
+
+def fail_at_end(received):
+    raise AssertionError(f"the connection has ended after {received!r}")

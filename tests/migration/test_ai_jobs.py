@@ -2,7 +2,7 @@
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -10,9 +10,9 @@ import pytest
 from resumekit.agents import AGENTS
 from tests.migration.analyses import ANALYSIS, MATCH, found_by_resumekit
 from tests.migration.documents import ADVERTISEMENT, RESUME, UNREADABLE, docx, pdf
-from tests.migration.people import JOBS, RESUMES
+from tests.migration.people import JOBS, RESUMES, until
 from tests.migration.streams import followed
-from tests.migration.tables import count, insert, rows
+from tests.migration.tables import change, count, insert, rows
 
 
 def assert_without_holes(seen):
@@ -50,8 +50,8 @@ def test_a_job_begins_queued(backend, user):
     }
 
 
-def test_an_analysis_finds_what_resumekit_finds(pair, user):
-    first, second = pair
+def test_an_analysis_finds_what_resumekit_finds(crossing, user):
+    first, second = crossing
     job = user.ended(second, user.start_job(first)["id"])
     assert (job["status"], job["progress"], job["step"], job["error"]) == ("succeeded", 100, None, None)
     assert job["result"] == found_by_resumekit(ANALYSIS, RESUME)
@@ -72,8 +72,8 @@ def test_other_kinds_of_files_are_read_too(backend, user, content, filename):
     assert job["result"]["words"] == 4
 
 
-def test_each_step_is_told_in_order(pair, user):
-    first, second = pair
+def test_each_step_is_told_in_order(crossing, user):
+    first, second = crossing
     seen = followed(user, second, user.start_job(first)["id"])
     assert_without_holes(seen)
     *progress, end = seen
@@ -140,8 +140,8 @@ def test_a_job_that_has_succeeded_cannot_be_retried(backend, user):
     assert (answer.status_code, answer.json()) == (409, words)
 
 
-def test_a_file_that_cannot_be_read_fails_the_job_in_words(pair, user):
-    first, second = pair
+def test_a_file_that_cannot_be_read_fails_the_job_in_words(crossing, user):
+    first, second = crossing
     job = user.ended(second, user.start_job(first, user.resume(first, UNREADABLE, "cv.pdf"))["id"])
     assert job["status"] == "failed"
     assert job["error"].startswith("The file cannot be read: ")
@@ -150,8 +150,8 @@ def test_a_file_that_cannot_be_read_fails_the_job_in_words(pair, user):
     assert job["finished_at"] is not None
 
 
-def test_a_failed_job_can_be_retried_on_either_side(pair, user, database_url):
-    first, second = pair
+def test_a_failed_job_can_be_retried_on_either_side(crossing, user, database_url):
+    first, second = crossing
     failed = user.ended(first, user.start_job(first, user.resume(first, UNREADABLE, "cv.pdf"))["id"])
     answer = user.post(second, f"{JOBS}/{failed['id']}/retry")
     again = answer.json()
@@ -192,6 +192,18 @@ def test_a_resume_without_a_file_fails_the_job_in_words(backend, user, installat
         assert job["status"] == "failed"
         assert job["error"].startswith("The file cannot be read: ")
         assert str(installation.storage) not in job["error"]
+
+
+def test_the_third_interruption_fails_the_job(backend, user, database_url):
+    job_id = user.analysed(backend)["id"]
+    left = {"status": "running", "claim": str(uuid4()), "lease_until": datetime.now(UTC) - timedelta(seconds=1)}
+    assert change(database_url, "ai_jobs", {**left, "interruptions": 2, "result": None}, id=job_id) == 1
+    job = until(lambda: (job := user.job(backend, job_id))["status"] == "failed" and job, what="the end of the lease")
+    assert (job["error"], job["result"]) == ("The analysis was interrupted", None)
+    assert job["finished_at"] is not None
+    assert user.post(backend, f"{JOBS}/{job_id}/retry").status_code == 202
+    assert user.ended(backend, job_id)["status"] == "succeeded"
+    assert rows(database_url, "ai_jobs", id=job_id)[0]["interruptions"] == 0
 
 
 REQUIRED = {"detail": [{"loc": ["body", "job_text"], "msg": "Field required", "type": "missing"}]}
@@ -268,8 +280,8 @@ def test_jobs_are_listed_newest_first_by_pages(crossing, user):
     assert user.get(first, f"{JOBS}?limit=0").status_code == 422
 
 
-def test_jobs_go_with_their_resume(pair, user, database_url):
-    first, second = pair
+def test_jobs_go_with_their_resume(crossing, user, database_url):
+    first, second = crossing
     job = user.analysed(first)
     assert user.delete(second, f"{RESUMES}/{job['resume_id']}").status_code == 204
     assert user.get(first, f"{JOBS}/{job['id']}").status_code == 404

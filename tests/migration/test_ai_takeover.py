@@ -8,7 +8,7 @@ import pytest
 
 from tests.migration.backends import SIDES
 from tests.migration.installations import OTHER
-from tests.migration.people import JOBS, RESUMES, sign_up, until
+from tests.migration.people import sign_up
 from tests.migration.streams import events, followed, following
 from tests.migration.tables import change, rows
 
@@ -72,68 +72,37 @@ def test_a_job_whose_runner_was_killed_is_taken_over_once_its_lease_has_run_out(
     assert_numbered(database_url, abandoned)
 
 
-def test_the_third_interruption_fails_the_job(abandoned, survivor, user, database_url):
-    assert change(database_url, "ai_jobs", {"lease_until": ago(1), "interruptions": 2}, id=abandoned) == 1
-    job = user.ended(survivor, abandoned)
-    assert (job["status"], job["error"]) == ("failed", "The analysis was interrupted")
-    assert job["finished_at"] is not None
-    assert_numbered(database_url, abandoned)
-    assert user.post(survivor, f"{JOBS}/{abandoned}/retry").status_code == 202
-    assert user.ended(survivor, abandoned)["status"] == "succeeded"
-    assert row_of(database_url, abandoned)["interruptions"] == 0
-
-
 @pytest.fixture(params=SIDES)
 def stopped(request, sqlite_url, start):
-    """(user, job id, side): the job was put back by a side that has shut down in good order; nobody else is there."""
+    """(user, job id, side): the job ran on a side that was told to stop, while somebody followed it."""
     backend = start(request.param, sqlite_url, **SLOW)
     user = sign_up(backend, "ada@example.com")
     job_id = user.running(backend, user.start_job(backend)["id"])["id"]
-    assert backend.stop(signal.SIGTERM) == 0
+    with following(user, backend, job_id) as response:
+        stream = events(response)
+        next(stream)
+        assert backend.stop(signal.SIGTERM) == 0, "a stream must not keep it for longer than is waited here"
     return user, job_id, request.param
 
 
-def test_a_side_that_stops_puts_its_job_back_without_counting(stopped, sqlite_url):
-    _, job_id, _ = stopped
+def test_a_side_that_stops_puts_its_job_back_without_counting_and_goes_on_with_it_when_it_is_back(
+    stopped, sqlite_url, start
+):
+    user, job_id, side = stopped
     row = row_of(sqlite_url, job_id)
     assert (row["status"], row["progress"], row["interruptions"], row["claim"]) == ("queued", 0, 0, None)
-    assert row["attempt"] == 1
-    assert_numbered(sqlite_url, job_id)
-
-
-def test_a_job_that_was_put_back_is_gone_on_with_when_the_side_is_back(stopped, sqlite_url, start):
-    user, job_id, side = stopped
     job = user.ended(start(side, sqlite_url), job_id)
     assert (job["status"], job["attempt"]) == ("succeeded", 1)
+    assert_numbered(sqlite_url, job_id)
 
 
 def test_the_other_side_takes_a_waiting_job_after_ten_seconds(stopped, sqlite_url, start):
     user, job_id, side = stopped
+    assert change(sqlite_url, "ai_jobs", {"queued_at": ago(0)}, id=job_id) == 1
     other = start(OTHER[side], sqlite_url)
-    own = user.analysed(other)  # its runner has looked, and left the other side's job where it was
-    assert own["status"] == "succeeded"
-    assert seconds_until(row_of(sqlite_url, job_id)["queued_at"]) > -10
+    assert user.analysed(other)["status"] == "succeeded", "it has looked, and left the other side's job where it was"
+    assert seconds_until(row_of(sqlite_url, job_id)["queued_at"]) > -10, "this machine is too slow for this test"
     assert row_of(sqlite_url, job_id)["status"] == "queued"
     assert change(sqlite_url, "ai_jobs", {"queued_at": ago(11)}, id=job_id) == 1
     assert user.ended(other, job_id)["status"] == "succeeded"
     assert followed(user, other, job_id)[-1].data == {"status": "succeeded"}
-
-
-def test_a_stream_does_not_keep_a_side_from_stopping(side, sqlite_url, start):
-    backend = start(side, sqlite_url, **SLOW)
-    user = sign_up(backend, "ada@example.com")
-    job_id = user.start_job(backend)["id"]
-    with following(user, backend, job_id) as response:
-        stream = events(response)
-        next(stream)
-        assert backend.stop(signal.SIGTERM) == 0, "within the ten seconds that are waited"
-    until(lambda: row_of(sqlite_url, job_id)["status"] == "queued", what="the way back")
-
-
-def test_an_upload_does_not_keep_a_killed_sides_files_from_the_other(side, sqlite_url, start):
-    backend = start(side, sqlite_url)
-    user = sign_up(backend, "ada@example.com")
-    resume_id = user.resume(backend)
-    assert backend.stop(signal.SIGKILL) == -signal.SIGKILL
-    other = start(OTHER[side], sqlite_url)
-    assert user.get(other, f"{RESUMES}/{resume_id}/file").status_code == 200

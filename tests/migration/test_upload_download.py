@@ -27,8 +27,8 @@ def path(backend, user):
     ],
     ids=["text", "markdown", "pdf", "docx"],
 )
-def test_a_file_is_read_on_either_side_byte_for_byte(pair, user, content, filename, shown):
-    first, second = pair
+def test_a_file_is_read_on_either_side_byte_for_byte(crossing, user, content, filename, shown):
+    first, second = crossing
     resume = user.upload(first, content, filename).json()
     answer = user.get(second, f"{RESUMES}/{resume['id']}/file")
     assert (answer.status_code, answer.content) == (200, content)
@@ -50,8 +50,8 @@ def test_head_is_get_without_the_body(backend, user, path):
     assert (head.status_code, head.content) == (200, b"")
 
 
-def test_a_large_file_comes_whole(pair, user):
-    first, second = pair
+def test_a_large_file_comes_whole(crossing, user):
+    first, second = crossing
     content = b"".join(b"line %d\n" % number for number in range(80_000))
     resume_id = user.resume(first, content)
     assert user.get(second, f"{RESUMES}/{resume_id}/file").content == content

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from tests.migration.documents import DOCX, MARKDOWN, PDF, PLAIN, RESUME, docx, pdf, zipped
-from tests.migration.forms import CONTENT_TYPE, END, chunk, connect, part, send, whole_answer
+from tests.migration.forms import CONTENT_TYPE, END, answer_on, chunk, connect, part, send
 from tests.migration.installations import MAX_UPLOAD_BYTES
 from tests.migration.people import RESUMES, until
 
@@ -204,7 +204,7 @@ def test_too_much_is_refused_as_soon_as_that_is_known(backend, user, body):
     ):
         with connect(user, backend, framing=framing) as connection:
             connection.sendall(content)
-            head, _, words = whole_answer(connection).partition(b"\r\n\r\n")
+            head, words = answer_on(connection)
         assert head.startswith(b"HTTP/1.1 413 "), head
         assert b"\r\nconnection: close" in head.lower()
         assert words == b'{"detail":"File too large"}'

@@ -35,8 +35,8 @@ def test_a_row_that_cannot_be_inserted_leaves_no_file(side, sqlite_url, tmp_path
     assert [path for path in (tmp_path / "files").rglob("*") if path.is_file()] == []
 
 
-def test_a_deleted_resume_is_gone_with_its_file(pair, installation, user):
-    first, second = pair
+def test_a_deleted_resume_is_gone_with_its_file(crossing, installation, user):
+    first, second = crossing
     resume_id = user.resume(first)
     file = installation.storage / "files" / resume_id[:2] / resume_id
     assert file.exists()
