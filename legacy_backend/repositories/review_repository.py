@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from legacy_backend.models.review import Review
@@ -32,9 +32,13 @@ class ReviewRepository:
         return await self.db.scalar(select(func.count()).where(Review.user_id == user_id)) or 0
 
     async def touch(self, review_id: str, user_id: str, at: datetime) -> bool:
-        """False when the user has no such review. It cannot go away before the end of the transaction."""
+        """False when the user has no such review. It cannot go away before the end of the transaction.
+
+        Of two at once the later one counts, whichever comes first.
+        """
         own = update(Review).where(Review.id == review_id, Review.user_id == user_id)
-        return await self.db.scalar(own.values(updated_at=at).returning(Review.id)) is not None
+        later = case((Review.updated_at < at, at), else_=Review.updated_at)
+        return await self.db.scalar(own.values(updated_at=later).returning(Review.id)) is not None
 
     async def delete_for_user(self, review_id: str, user_id: str) -> bool:
         """Its comments go with it. False when the user has no such review."""

@@ -55,7 +55,7 @@ def test_a_dash_reads_standard_input(monkeypatch, capsys):
 
 def test_the_shipped_routes_are_good_without_a_warning(capsys):
     check(Path(__file__).parents[2] / "routes.yaml")
-    assert "good: 2 routes, 1 feature, 2 upstreams\n" in capsys.readouterr().out
+    assert "good: 6 routes, 4 features, 2 upstreams\n" in capsys.readouterr().out
 
 
 def test_a_file_that_somebody_sent_cannot_write_to_the_terminal(tmp_path, capsys):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import case, delete, select, update
 
 from new_backend.features.resume_review.models import Comment, Review
 from new_backend.infrastructure.persistence.postgres.base import BaseRepository
@@ -20,8 +20,10 @@ class ReviewRepository(BaseRepository[Review]):
         return await self._session.scalar(select(Review).where(Review.job_id == job_id))
 
     async def touch_own(self, review_id: str, *, user_id: str, now: datetime) -> bool:
-        """Sets `updated_at`, and keeps the review there until the transaction ends. False when there is none."""
-        query = update(Review).where(Review.id == review_id, Review.user_id == user_id).values(updated_at=now)
+        """Sets `updated_at`, which never goes back: of two changes at once either may be committed first. Keeps the
+        review there until the transaction ends. False when there is none."""
+        later = case((Review.updated_at < now, now), else_=Review.updated_at)
+        query = update(Review).where(Review.id == review_id, Review.user_id == user_id).values(updated_at=later)
         return await self._session.scalar(query.returning(Review.id)) is not None
 
     async def remove_own(self, review_id: str, *, user_id: str) -> bool:
