@@ -114,7 +114,13 @@ async def _job_work(
     ai: AiService = LocalAi(threads)
     if settings.ai_provider == "openai":
         client = await opened.enter_async_context(http_client())
-        ai = OpenAi(client, base_url=settings.ai_base_url, api_key=settings.ai_api_key, model=settings.ai_model)
+        ai = OpenAi(
+            client,
+            base_url=settings.ai_base_url,
+            api_key=settings.ai_api_key,
+            model=settings.ai_model,
+            seconds=settings.ai_timeout_seconds,
+        )
     return JobWork(
         database=database,
         changes=changes,

@@ -61,6 +61,7 @@ class Config(BaseModel):
     ai_base_url: str = Field(default="", validate_default=True)
     ai_api_key: SecretStr = SecretStr("")
     ai_model: str = Field(default="", validate_default=True)
+    ai_timeout_seconds: float = Field(default=60, gt=0, le=3600, allow_inf_nan=False)
     ai_step_seconds: float = Field(default=0.1, ge=0, le=60, allow_inf_nan=False)
 
     @field_validator("jwt_secret")

@@ -23,7 +23,7 @@ def run_server(arguments: Sequence[str], create_app: Callable[[Config], Starlett
         prog="python -m legacy_backend",
         epilog="Environment: JWT_SECRET (required), DATABASE_URL, ENVIRONMENT, CORS_ORIGINS, ARGON2_TIME_COST, "
         "ARGON2_MEMORY_KIB, LOGIN_LOCK_SECONDS, STORAGE_DIR, MAX_UPLOAD_BYTES, AI_PROVIDER, AI_BASE_URL, AI_API_KEY, "
-        "AI_MODEL, AI_STEP_SECONDS",
+        "AI_MODEL, AI_TIMEOUT_SECONDS, AI_STEP_SECONDS",
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9001)

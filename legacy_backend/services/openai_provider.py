@@ -17,7 +17,6 @@ from resumekit.prompts import messages
 from resumekit.results import parse_result
 
 ASK, CHECK = "ask", "check"
-TOTAL_SECONDS = 60
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 TRIES = 3
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
@@ -32,6 +31,7 @@ class OpenAIProvider:
     def __init__(self, config: Config) -> None:
         self._url = f"{config.ai_base_url}/chat/completions"
         self._model = config.ai_model
+        self._seconds = config.ai_timeout_seconds
         api_key = config.ai_api_key.get_secret_value()
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._client: httpx.AsyncClient | None = None
@@ -41,7 +41,7 @@ class OpenAIProvider:
         """No proxies from the environment, and no cookies: answers to one user's question leave nothing behind."""
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         async with httpx.AsyncClient(
-            headers=self._headers, cookies=no_cookies, timeout=TOTAL_SECONDS, trust_env=False
+            headers=self._headers, cookies=no_cookies, timeout=self._seconds, trust_env=False
         ) as client:
             self._client = client
             yield
@@ -62,7 +62,7 @@ class OpenAIProvider:
             "response_format": {"type": "json_object"},
         }
         try:
-            async with asyncio.timeout(TOTAL_SECONDS):
+            async with asyncio.timeout(self._seconds):
                 return await self._ask_again(body)
         except httpx.DecodingError as error:
             raise AnalysisError(UNUSABLE) from error

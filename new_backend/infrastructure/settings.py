@@ -38,6 +38,7 @@ class Settings:
     ai_base_url: str = ""
     ai_api_key: str = field(default="", repr=False)
     ai_model: str = ""
+    ai_timeout_seconds: float = 60.0
     ai_step_seconds: float = 0.1
     redis_url: str | None = field(default=None, repr=False)
     """None: nothing is cached."""
@@ -62,6 +63,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         ai_base_url=read.http_url("AI_BASE_URL"),
         ai_api_key=read.header_value("AI_API_KEY"),
         ai_model=environ.get("AI_MODEL", ""),
+        ai_timeout_seconds=read.seconds("AI_TIMEOUT_SECONDS", 60.0),
         ai_step_seconds=read.seconds("AI_STEP_SECONDS", 0.1),
         redis_url=read.redis_url("REDIS_URL"),
         faults=read.planted("FAULTS"),

@@ -56,10 +56,14 @@ def listening():
 
 
 @pytest.mark.slow
-def test_a_minute_without_an_answer_is_enough_and_streams_show_signs_of_life(sqlite_url, start, listening):
+def test_time_without_an_answer_has_an_end_and_streams_show_signs_of_life(sqlite_url, start, listening):
     """Three things that only time can show, at the same time, on both sides."""
     with dribbling() as base_url:
-        backends = [start(side, sqlite_url, **provider(url)) for side in SIDES for url in (listening, base_url)]
+        backends = [
+            start(side, sqlite_url, **provider(url), AI_TIMEOUT_SECONDS="17")
+            for side in SIDES
+            for url in (listening, base_url)
+        ]
         user = sign_up(backends[0], "ada@example.com")
         resume_id = user.resume(backends[0])
         started = time.monotonic()
@@ -72,7 +76,7 @@ def test_a_minute_without_an_answer_is_enough_and_streams_show_signs_of_life(sql
                     (found := user.job(backend, job_id))["status"] == "failed" and found
                 ),
                 what="the end of patience",
-                seconds=80,
+                seconds=40,
             )
             assert job["error"] == "The AI service does not answer"
-        assert 59 < time.monotonic() - started < 75
+        assert time.monotonic() - started > 16

@@ -12,7 +12,7 @@ import pytest
 import xxhash
 
 from bench.ports import free_port
-from tests.rollout.conftest import ROOT
+from tests.support.running_stack import ROOT
 from tests.support.bulk_upstream import BLOCK
 
 GIB = 1 << 30

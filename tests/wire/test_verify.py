@@ -115,16 +115,16 @@ def test_what_a_failed_step_should_have_captured_is_missing_to_later_ones(verify
 
 
 def test_a_slow_new_is_red_and_says_how_slow(verify, sides):
-    sides[1].delay = 0.05
-    status, said, report = verify("--repeat", 7)
+    sides[1].delay = 0.02
+    status, said, report = verify("--repeat", 6)
     assert status == 1, said
     timing = report["features"][0]["timing"]
     assert timing["slower"] is True
     assert timing["total"]["percent_low"] > 10
     assert re.search(r"new is \d+\.\d % slower ", said)
-    assert verify("--repeat", 7, "--no-timing")[0] == 0
-    assert verify("--repeat", 7, "--slower-than", 100_000)[0] == 0
-    assert verify("--repeat", 7, "--slower-by-ms", 5_000)[0] == 0
+    assert verify("--repeat", 3, "--no-timing")[0] == 0
+    assert verify("--repeat", 3, "--slower-than", 100_000)[0] == 0
+    assert verify("--repeat", 3, "--slower-by-ms", 5_000)[0] == 0
 
 
 def test_a_new_that_is_down_is_red_and_said_once(verify):

@@ -15,9 +15,6 @@ from resumekit.agents import Agent
 from resumekit.prompts import messages
 from resumekit.results import parse_result
 
-ANSWER_SECONDS = 60.0
-"""For everything: all tries, and the waiting between them."""
-
 MAX_ANSWER_BYTES = 1024 * 1024
 _RETRIED = frozenset({429, 502, 503, 504})
 _RETRIES = 2
@@ -31,17 +28,15 @@ async def http_client() -> AsyncIterator[httpx.AsyncClient]:
     """For the lifespan. Keeps no cookies, for all users share it, and takes no proxy from the environment."""
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
     async with httpx.AsyncClient(
-        cookies=no_cookies, trust_env=False, follow_redirects=False, timeout=httpx.Timeout(ANSWER_SECONDS, connect=5)
+        cookies=no_cookies, trust_env=False, follow_redirects=False, timeout=httpx.Timeout(None, connect=5)
     ) as client:
         yield client
 
 
 class OpenAi:
-    """`base_url` without a slash at its end; `seconds` is told by tests alone."""
+    """`base_url` without a slash at its end; `seconds` bound one question: all tries, and the waiting between them."""
 
-    def __init__(
-        self, client: httpx.AsyncClient, *, base_url: str, api_key: str, model: str, seconds: float = ANSWER_SECONDS
-    ) -> None:
+    def __init__(self, client: httpx.AsyncClient, *, base_url: str, api_key: str, model: str, seconds: float) -> None:
         self._client = client
         self._url = f"{base_url}/chat/completions"
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}

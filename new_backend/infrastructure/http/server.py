@@ -85,7 +85,7 @@ def _options(arguments: Sequence[str], *, side: str, default_port: int) -> argpa
         prog=f"python -m {side}_backend",
         epilog="Environment: JWT_SECRET (required), DATABASE_URL, ENVIRONMENT, CORS_ORIGINS, ARGON2_TIME_COST, "
         "ARGON2_MEMORY_KIB, LOGIN_LOCK_SECONDS, STORAGE_DIR, MAX_UPLOAD_BYTES, AI_PROVIDER, AI_BASE_URL, AI_API_KEY, "
-        "AI_MODEL, AI_STEP_SECONDS, REDIS_URL, FAULTS, FAULT_SEED",
+        "AI_MODEL, AI_TIMEOUT_SECONDS, AI_STEP_SECONDS, REDIS_URL, FAULTS, FAULT_SEED",
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=default_port)

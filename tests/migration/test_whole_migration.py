@@ -5,15 +5,13 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import httpx
 import pytest
 
 from bench.ports import free_port
 from tests.support.gateway_process import until
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.running_stack import ROOT, running_stack
 
 FAULTS = [  # `slow` is a matter of time, which other things that a machine does take as well: see docs/verify.md
     ("wrong-status", "upload", "status 400 instead of 404"),
@@ -23,6 +21,12 @@ FAULTS = [  # `slow` is a matter of time, which other things that a machine does
     ("leak", "auth", "the refresh token still works after logout"),
     ("down", "upload", "new does not answer: connection refused"),
 ]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    with running_stack(tmp_path_factory.mktemp("stack"), (ROOT / "routes.yaml").read_text()) as running:
+        yield running
 
 
 def verify(*arguments):
@@ -90,7 +94,7 @@ def test_users_notice_nothing_while_the_flags_of_all_features_move(stack, tmp_pa
     layout = stack.layout
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "traffic", "--rate", "2", "--seconds", "15", "--shuffle", "--seed", "1"),
+            *(sys.executable, "-m", "traffic", "--rate", "2", "--seconds", "12", "--shuffle", "--seed", "1"),
             *("--gateway", f"http://127.0.0.1:{layout.port}", "--admin", f"http://127.0.0.1:{layout.admin_port}"),
             *("--json", str(tmp_path / "report.json")),
         ],
