@@ -12,8 +12,8 @@ import pytest
 import xxhash
 
 from bench.ports import free_port
-from tests.support.running_stack import ROOT
 from tests.support.bulk_upstream import BLOCK
+from tests.support.running_stack import ROOT
 
 GIB = 1 << 30
 ALLOWED_GROWTH_KIB = 24 * 1024
