@@ -8,6 +8,7 @@ ALONE  := tests/rollout tests/faults
 AGAIN  := tests/unit tests/fuzz tests/wire/test_edge_framing.py tests/wire/test_edge_connections.py \
           tests/wire/test_proxy_failures.py tests/wire/test_proxy_streams.py tests/wire/test_proxy_leaving.py \
           tests/wire/test_replies_endings.py tests/wire/test_upstream_streams.py tests/wire/test_websocket_ending.py
+NEVER_COMPILED := */test_resumekit_* */test_traffic_* */test_verify_* */test_compare* */test_scenario* */test_bench_*
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 
 .PHONY: run test install compile lint bench bench-peers faults soak fuzz traffic lock clean
@@ -23,10 +24,11 @@ $(VENV)/.compiled: $(VENV)/.installed $(shell find gateway -name '*.py')
 	@$(BIN)/python -m gateway compile --if-possible
 	@touch $@
 
-test: lint compile  ## lint, types, all tests (those that measure under load alone), and many again on the bare sources
+test: $(VENV)/.installed-dev  ## lint, types, all tests (those that measure under load alone), and many again on the bare sources
+	@$(MAKE) --no-print-directory -j2 lint compile
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ALONE:%=--ignore=%)
 	$(BIN)/python -m pytest $(ALONE)
-	GATEWAY_COMPILED=0 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(AGAIN)
+	GATEWAY_COMPILED=0 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(AGAIN) $(NEVER_COMPILED:%=--ignore-glob='%')
 
 bench: $(VENV)/.installed-dev compile  ## the gateway beside its peers: make bench QUICK=1, make bench ARGS="--only ours,nginx --workloads get"
 	$(BIN)/python -m bench $(if $(QUICK),--quick) $(ARGS)

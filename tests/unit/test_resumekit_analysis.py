@@ -176,7 +176,7 @@ def test_work_grows_with_the_text_and_not_faster(piece):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("piece", ["a", "a@", "Go\n", "2019 - ", "# \n", "\u0301"])
+@pytest.mark.parametrize("piece", ["a", "Go\n"])
 def test_the_longest_hostile_text_is_analysed(piece):
     text = piece * (MAX_CHARACTERS // len(piece))
     found = analyse(text=text, job_text=text[:20_000])
