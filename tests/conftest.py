@@ -19,5 +19,5 @@ def anyio_backend():
 
 
 def pytest_collection_modifyitems(items):
-    """Files that take long, for they start many processes, first: begun last, they would run on alone when everything else is done."""
+    """Files that start many processes first: begun last, they would run on alone when everything else is done."""
     items.sort(key=lambda item: not item.path.name.startswith(LONG))
