@@ -93,7 +93,7 @@ def test_what_is_answered_is_what_the_contract_says(backend, database_url, resid
 
     checks = [check for check in CHECKS if check != response_schema_conformance or operation.path != STREAM]
 
-    @settings(FEW, max_examples=12 if database_url.startswith("sqlite") else 6)
+    @settings(FEW, max_examples=8 if database_url.startswith("sqlite") else 4)
     @given(case=cases(operation, mode, known), is_known=st.booleans())
     def answers_as_it_should(case, is_known):
         if is_known:

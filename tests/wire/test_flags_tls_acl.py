@@ -16,8 +16,8 @@ from gateway.flags.stored import FlagStoreError
 from gateway.flags.writer import FlagWriter
 from gateway.model import BasisPoints
 from tests.support.authority import EXPIRED, Authority
+from tests.support.flagtools import goodbyes, watching
 from tests.support.flagtools import until as until_async
-from tests.support.flagtools import watching
 from tests.support.gateway_process import Client, until
 from tests.support.tls_forwarder import TlsForwarder
 from tests.support.valkey_server import ValkeyServer
@@ -110,6 +110,7 @@ def test_a_right_that_a_change_needs_and_is_missing_is_told_in_words(plain: Redi
                 await writer.set_percent("auth", BasisPoints(100), who="ann", reason="")
         finally:
             await writer.aclose()
+            await goodbyes()
         return str(caught.value)
 
     told = asyncio.run(change())
