@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 JOBS   ?= 3
 ALONE  := tests/rollout tests/faults
-AGAIN  := tests/unit tests/wire/test_edge_framing.py tests/wire/test_edge_connections.py \
+AGAIN  := tests/unit tests/fuzz tests/wire/test_edge_framing.py tests/wire/test_edge_connections.py \
           tests/wire/test_proxy_failures.py tests/wire/test_proxy_streams.py tests/wire/test_proxy_leaving.py \
           tests/wire/test_replies_endings.py tests/wire/test_upstream_streams.py tests/wire/test_websocket_ending.py
 NEVER_COMPILED := */test_resumekit_* */test_traffic_* */test_verify_* */test_compare* */test_scenario* */test_bench_*

@@ -16,7 +16,7 @@ class TaskOwner:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        task = asyncio.create_task(work, name=name)
+        task = asyncio.create_task(work, name=name)  # kept, heard and stopped here: this is the owner
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
