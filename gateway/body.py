@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.errors import ClientError
 from gateway.exchange import client_left
+from gateway.shadow.copy import Copy
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -20,7 +21,7 @@ class RequestBody:
     so that somebody can listen for its leaving.
     """
 
-    __slots__ = ("_first", "_on_read", "_receive", "_room", "asked", "complete", "content_length", "expecting", "whole")
+    __slots__ = ("_first", "_on_read", "_receive", "_room", "asked", "complete", "content_length", "copy", "expecting", "whole")
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class RequestBody:
             raise too_large()
         self.whole: bytes | None = None
         self.asked = False
+        self.copy: Copy | None = None
         framed = bool(self.content_length) or _is_chunked(named)
         self.complete = not framed and http_version.startswith("1")
         self.expecting = not self.complete and http_version != "1.0" and _expects_continue(named)
@@ -140,14 +142,21 @@ class Pieces:
             self._begun = True
             first = self._body.begin_stream()
             if first:
-                return first
+                return self._copied(first)
         while self._more:
             message = await self._body.next_message()
             self._more = message.get("more_body", False)
             piece: bytes = message.get("body", b"")
             if piece:
-                return piece
+                return self._copied(piece)
+        if self._body.copy is not None:
+            self._body.copy.whole = True
         raise StopAsyncIteration
+
+    def _copied(self, piece: bytes) -> bytes:
+        if self._body.copy is not None:
+            self._body.copy.ask(piece)
+        return piece
 
     async def aclose(self) -> None:
         """Called when no more pieces will be asked for: of a body that was begun, nothing more is taken."""

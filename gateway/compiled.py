@@ -26,7 +26,7 @@ MANIFEST = "manifest.json"
 
 HOT = (
     "attempts", "body", "client", "exchange", "model", "outbound", "proxy", "reception", "recorder", "reply",
-    "runner",
+    "runner", "streams", "shadow.copy",
     "edge.connection", "edge.cycle", "edge.protocol", "edge.reply_head", "edge.scope", "edge.wire",
     "rules.assign", "rules.balance", "rules.blame", "rules.breaker", "rules.budget", "rules.chunks", "rules.cors",
     "rules.fallback", "rules.framing", "rules.headers", "rules.keys", "rules.max_forwards", "rules.override",

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from gateway.errors import ClientError, GatewayError
-from gateway.model import NO_FEATURE, Cohort, Decision, Reason, Side
+from gateway.model import NO_FEATURE, NONE, Cohort, Decision, Reason, Side
 from gateway.rules.cors import CorsPlan
 from gateway.rules.fallback import FallbackPlan, may_go_twice
 from gateway.rules.headers import Fields, client_origin
 from gateway.rules.keys import Key
 from gateway.rules.plan import FeaturePlan, Plan, Target
 from gateway.rules.rewrite import PathRewrite
+from gateway.shadow.copy import Copy
 from gateway.upstream.api import UpstreamClient, UpstreamGuard
 
 
@@ -36,11 +37,11 @@ class Exchange:
     """
 
     __slots__ = (
-        "admitted", "attempt_open", "attempt_started", "attempts", "client_ip", "clients", "cut", "decision",
+        "admitted", "attempt_open", "attempt_started", "attempts", "client_ip", "clients", "copy", "cut", "decision",
         "decisions", "error", "fell_back", "fields", "first_byte_seconds", "gone", "guard", "guards", "hinted_by",
         "host", "http_version", "is_preflight", "key", "method", "named", "peer", "plan", "query", "raw_path",
-        "refusal", "request_id", "response_complete", "response_started", "scheme", "started", "status", "streaming",
-        "target", "task", "ticket", "trusted",
+        "refusal", "request_id", "response_complete", "response_started", "scheme", "shadow", "started", "status",
+        "streaming", "target", "task", "ticket", "trusted",
     )  # fmt: skip
 
     def __init__(
@@ -87,6 +88,10 @@ class Exchange:
         self.key: Key | None = None
         self.decision: Decision | None = None
         self.decisions = 0
+
+        # a copy of it may go to the other side: how many of ten thousand, and what is kept for the one that does
+        self.shadow = NONE
+        self.copy: Copy | None = None
 
         # admit: the (feature, side) whose requests in flight this one is counted among
         self.admitted: tuple[str, Side] | None = None

@@ -1,15 +1,21 @@
 """PREPARE: the request that goes to an upstream, a fresh value made from what came in."""
 
 from collections.abc import Callable
+from typing import Final
 
 from gateway.body import RequestBody
 from gateway.config.schema import EncodedSlash
 from gateway.exchange import Exchange
+from gateway.model import Side
 from gateway.rules import headers, trace
 from gateway.rules.max_forwards import LIMITED, one_less
 from gateway.rules.override import without_override
 from gateway.rules.plan import UpstreamPlan
+from gateway.rules.rewrite import PathRewrite
 from gateway.upstream.api import OutboundRequest
+
+SHADOW: Final = (b"x-gateway-shadow", b"1")
+"""What a copy says of itself. A client's own field of this name never goes on."""
 
 
 def outbound_request(
@@ -18,7 +24,7 @@ def outbound_request(
     """For `Proxy`, once for each attempt. fresh: 24 random bytes."""
     return OutboundRequest(
         method=exchange.method,
-        target=_path(exchange) + exchange.query,
+        target=_path(exchange, exchange.rewrite) + exchange.query,
         headers=_fields(exchange, upstream, fresh),
         body=body.whole if body.complete else body.stream(),
         content_length=body.content_length,
@@ -28,8 +34,22 @@ def outbound_request(
     )
 
 
-def _path(exchange: Exchange) -> bytes:
-    rewrite = exchange.rewrite
+def shadow_request(exchange: Exchange, side: Side, body: bytes, *, fresh: bytes) -> OutboundRequest:
+    """The same request for either side of its feature, with a field that says what it is. fresh: 24 random bytes."""
+    feature = exchange.feature_plan
+    assert feature is not None  # noqa: S101 - a copy is made of a feature's requests alone
+    place = 1 if side is Side.NEW else 0
+    upstream = exchange.plan.upstreams[feature.upstreams[place]]
+    return OutboundRequest(
+        method=exchange.method,
+        target=_path(exchange, feature.rewrites[place]) + exchange.query,
+        headers=[*_fields(exchange, upstream, fresh), SHADOW],
+        body=body or None,
+        content_length=len(body) if body else None,
+    )
+
+
+def _path(exchange: Exchange, rewrite: PathRewrite | None) -> bytes:
     if rewrite is None:
         return exchange.raw_path
     separator = exchange.plan.routes.encoded_slash is EncodedSlash.SEPARATOR

@@ -16,9 +16,10 @@ from typing import Any, Final, Protocol
 from gateway.attempts import Attempts
 from gateway.body import RequestBody
 from gateway.client import ClientSide, Edge
+from gateway.dataplane import DataPlane, ShadowTraffic
 from gateway.errors import GatewayError, InternalError, NoUpstreamError, UpstreamError
 from gateway.exchange import Exchange, client_left
-from gateway.model import Decision, Reason, Side
+from gateway.model import Decision, Reason, ShadowOutcome, Side
 from gateway.outbound import outbound_request
 from gateway.reception import Reception
 from gateway.recorder import Recorder
@@ -33,6 +34,7 @@ from gateway.rules.plan import FeaturePlan, Plan
 from gateway.rules.policy import FeaturePolicy
 from gateway.rules.request_head import RequestHead
 from gateway.runner import over, running
+from gateway.streams import Streams
 from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamClient, UpstreamGuard, UpstreamResponse
 from gateway.websocket import WebSockets
 
@@ -44,29 +46,24 @@ MAX_DECISIONS: Final = 4
 """A request whose decision keeps changing under it is answered 503 rather than held for ever."""
 
 
-class DataPlane(Protocol):
-    """What a worker holds now. Each is replaced whole, so one read is always consistent."""
-
-    @property
-    def plan(self) -> Plan: ...
-    @property
-    def policies(self) -> Mapping[str, FeaturePolicy]: ...
-    @property
-    def clients(self) -> Mapping[str, UpstreamClient]: ...
-    @property
-    def guards(self) -> Mapping[str, UpstreamGuard]: ...
-
-
 class Proxy:
     """The data plane's ASGI app. The phases with plain names are `WebSockets`' too. `reception` is the edge's front."""
 
-    def __init__(self, held: DataPlane, recorder: Recorder, *, override_key: bytes | None = None) -> None:
+    def __init__(
+        self,
+        held: DataPlane,
+        recorder: Recorder,
+        *,
+        override_key: bytes | None = None,
+        shadows: ShadowTraffic | None = None,
+    ) -> None:
         self.held = held
         self.recorder = recorder
+        self.shadows = shadows
         self.reception = Reception(held, recorder)
         self.override_key = override_key
         self.attempts = Attempts(recorder)
-        self.streams: set[Exchange] = set()
+        self.streams = Streams()
         self.websockets = WebSockets(self)
         self.falling_back: dict[str, int] = {}
         """Requests that legacy answers for new now, by feature."""
@@ -128,6 +125,8 @@ class Proxy:
         body = self._body(exchange, client)
         if not body.complete:
             await self._admit(exchange, body)
+        if exchange.shadow:
+            self._keep_copy(exchange, body)
         response = None
         while response is None:
             request = self.prepare(exchange, body)
@@ -238,6 +237,7 @@ class Proxy:
                 override=self._override(exchange, feature) if feature.override else None,
                 diverted=feature.diverts and exchange.guards[feature.upstreams[1]].is_down,
             )
+            exchange.shadow = policy.shadow
         self.recorder.decided(exchange)
 
     def _override(self, exchange: Exchange, feature: FeaturePlan) -> Side | None:
@@ -266,6 +266,17 @@ class Proxy:
         await body.begin()
         if not body.replayable and exchange.fallback is not None:
             await body.collect(MAX_BODY_BYTES)
+
+    def _keep_copy(self, exchange: Exchange, body: RequestBody) -> None:
+        """Of a request that is to be shadowed: what is sent of it from here on is kept too."""
+        copy = exchange.copy = self.shadows.begin(exchange) if self.shadows is not None else None
+        if copy is None:
+            return
+        if body.complete:
+            copy.ask(body.whole or b"")
+            copy.whole = True
+        else:
+            body.copy = copy
 
     # -- prepare
 
@@ -339,8 +350,11 @@ class Proxy:
 
     async def _relay(self, exchange: Exchange, client: ClientSide, response: UpstreamResponse) -> None:
         fields = reply_fields(exchange, response)
+        copy = exchange.copy
+        if copy is not None:
+            copy.begin_reply(response.status, response.headers)
         if exchange.is_stream or is_event_stream(fields):
-            self._note_stream(exchange)
+            self.streams.add(exchange, overtaken=self.is_overtaken)
         try:
             slow = client.start(response.status, fields)
             if slow is not None:
@@ -350,6 +364,8 @@ class Proxy:
                 client.flush()
                 piece = await response.read()
             while piece:
+                if copy is not None:
+                    copy.reply(piece)
                 following = response.read_nowait()
                 slow = client.send_piece(piece, more=following != b"")
                 if slow is not None:
@@ -363,24 +379,6 @@ class Proxy:
             self.attempts.failed(exchange, error)
             raise
         self.attempts.complete(exchange)
-
-    def _note_stream(self, exchange: Exchange) -> None:
-        """A stream of new's is cut when a kill's grace is over; one that begins after the kill has its own grace."""
-        exchange.streaming = True
-        if exchange.side is Side.NEW:
-            self.streams.add(exchange)
-            if self.is_overtaken(exchange):
-                grace = exchange.plan.routes.kill_grace_seconds
-                asyncio.get_running_loop().call_later(grace, self._cut_late_stream, exchange)
-
-    def _cut_late_stream(self, exchange: Exchange) -> None:
-        if exchange in self.streams and self.is_overtaken(exchange):
-            exchange.cut_short()
-
-    def cut_streams(self, feature: str) -> None:
-        """A kill's grace is over: streams that new still serves for a feature end. Called by `worker`."""
-        for exchange in [stream for stream in self.streams if stream.feature == feature]:
-            exchange.cut_short()
 
     # -- settle
 
@@ -424,6 +422,8 @@ class Proxy:
         if exchange.fell_back:
             self.falling_back[exchange.feature] -= 1
         self.recorder.finished(exchange)
+        if exchange.copy is not None and self.shadows is not None:
+            self.shadows.settle(exchange, exchange.copy)
 
 
 def _fresh_key(source: KeySource) -> Key:

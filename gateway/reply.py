@@ -7,7 +7,7 @@ from typing import Final
 from gateway.errors import GatewayError
 from gateway.exchange import Exchange
 from gateway.rules import cookies, cors, headers, max_forwards, problem
-from gateway.rules.rewrite import location_back
+from gateway.rules.rewrite import PathRewrite, location_back
 from gateway.rules.target import ALLOW
 from gateway.upstream.api import UpstreamResponse
 
@@ -83,8 +83,14 @@ def is_event_stream(fields: headers.Fields) -> bool:
 
 def _rewritten_back(exchange: Exchange, fields: headers.Fields) -> headers.Fields:
     assert exchange.decision is not None  # noqa: S101 - a reply was decided on
-    rewrite = exchange.rewrite
-    origins = exchange.plan.upstreams[exchange.decision.upstream].origins
+    return rewritten_back(exchange, fields, exchange.rewrite, exchange.decision.upstream)
+
+
+def rewritten_back(
+    exchange: Exchange, fields: headers.Fields, rewrite: PathRewrite | None, upstream: str
+) -> headers.Fields:
+    """Locations and paths of cookies as the client knows them; of any upstream's reply to its request."""
+    origins = exchange.plan.upstreams[upstream].origins
     scheme, host = exchange.client_origin
     changed = []
     for name, value in fields:

@@ -20,7 +20,6 @@ import uvloop
 from gateway import COMPILED, __version__
 from gateway.accept import ConnectionBoard
 from gateway.certificates import Certificates, without_bad_names
-from gateway.config.schema import Upstream
 from gateway.edge.server import EdgeServer, edge_config
 from gateway.flags.registry import HeldFlag, WorkerRegistry
 from gateway.flags.stored import FlagStoreError
@@ -36,9 +35,14 @@ from gateway.rules.explain import explain
 from gateway.rules.plan import Plan, compile_plan
 from gateway.rules.policy import FeaturePolicy
 from gateway.settings import OVERRIDE_KEY, Process, override_key, this_process
+from gateway.shadow.clients import ShadowClients
+from gateway.shadow.ledger import Ledger
+from gateway.shadow.shadows import Shadows
+from gateway.shadow_speech import ShadowSpeech
 from gateway.tasks import Tasks
 from gateway.telemetry import counterfile, logs
 from gateway.telemetry.metrics import RequestMetrics
+from gateway.telemetry.shadow_metrics import ShadowMetrics
 from gateway.upstream.api import UpstreamClient, UpstreamGuard
 from gateway.upstream.registry import Upstreams
 from gateway.upstream.tls import Loaded, files_in, load_all
@@ -61,6 +65,7 @@ class Worker:
         self.tasks = Tasks()
         self.started = time.time()
         self.upstreams = Upstreams()
+        self.shadow_clients = ShadowClients()
         self.metrics = RequestMetrics()
         self.certificates = Certificates(
             self.settings.routes.parent, lambda accepted: self.metrics.certificate_reload(accepted=accepted)
@@ -76,7 +81,15 @@ class Worker:
         self.registry = (
             WorkerRegistry(url=url, namespace=self.settings.namespace, worker=self.identity) if url else None
         )
-        self.proxy = Proxy(self, Recorder(self.metrics), override_key=override_key(os.environ))
+        self.ledger = Ledger(
+            url=url, namespace=self.settings.namespace, keep_seconds=self.plan.shadow.keep_seconds, who=self.identity
+        )
+        self.shadows = Shadows(
+            self, self.shadow_clients, ShadowSpeech(), self.ledger, ShadowMetrics(self.metrics)
+        )
+        self.proxy = Proxy(
+            self, Recorder(self.metrics), override_key=override_key(os.environ), shadows=self.shadows
+        )
         self.server = EdgeServer(edge_config(self.proxy), self.proxy.reception)
         self.lifeline = Lifeline(process.lifeline_fd)
         self._look_now = asyncio.Event()
@@ -103,11 +116,12 @@ class Worker:
         accepted = read_accepted(self.settings.accepted_file)
         if accepted is None:
             raise ValueError(f"{self.settings.accepted_file} is missing; the supervisor writes it at start")
+        plan = compile_plan(accepted.routes, accepted.sha256)
         self._files.follow(files_in(accepted.routes.upstreams))
-        self._use_upstreams(accepted.routes.upstreams, load_all(accepted.routes.upstreams, {}))
+        self._use_upstreams(plan, load_all(accepted.routes.upstreams, {}))
         if self.settings.speaks_tls:
             self.certificates.apply(accepted.routes.tls)
-        return compile_plan(accepted.routes, accepted.sha256)
+        return plan
 
     async def _follow_routes(self) -> None:
         while True:
@@ -129,7 +143,7 @@ class Worker:
             return
         self._files.follow(files_in(plan.routes.upstreams))
         secured = await asyncio.to_thread(load_all, plan.routes.upstreams, self.upstreams.secured.tls)
-        retired = self._use_upstreams(plan.routes.upstreams, secured)
+        retired = self._use_upstreams(plan, secured)
         self.plan = plan
         if self.settings.speaks_tls:
             self.certificates.apply(plan.routes.tls)
@@ -145,19 +159,21 @@ class Worker:
         before = self.upstreams.secured.tls
         secured = await asyncio.to_thread(load_all, specs, before)
         changed = [name for name, tls in secured.tls.items() if before.get(name) is not tls]
-        retired = self._use_upstreams(specs, secured)
+        retired = self._use_upstreams(self.plan, secured)
         self.upstreams.run_checks(self.tasks)
         if changed:
             log.info("certificate files in force", upstreams=changed)
         for client in retired:
             self.tasks.start(client.aclose(), name="retire-upstream")
 
-    def _use_upstreams(self, specs: Mapping[str, Upstream], secured: Loaded) -> list[UpstreamClient]:
+    def _use_upstreams(self, plan: Plan, secured: Loaded) -> list[UpstreamClient]:
         """What is retired by it."""
+        specs = plan.routes.upstreams
         for name, problem in secured.problems.items():
             now = "nothing is sent to it" if secured.tls[name].problem else "what was read before stays in force"
             log.error(f"certificate files of an upstream cannot be used; {now}", upstream=name, problem=problem)
-        return self.upstreams.apply(specs, secured)
+        retired = self.upstreams.apply(specs, secured)
+        return retired + self.shadow_clients.apply(specs, plan.shadow, secured)
 
     async def _follow_certificates(self) -> None:
         """SIGHUP asks for a look at once, whether or not a file has changed."""
@@ -182,6 +198,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         for feature in killed:
             self.proxy.websockets.kill(feature)
+            self.shadows.kill(feature)
             loop.call_later(self.plan.routes.kill_grace_seconds, self._cut_if_still_killed, feature)
 
     def _tell_other_machines(self) -> None:
@@ -195,7 +212,7 @@ class Worker:
     def _cut_if_still_killed(self, feature: str) -> None:
         policy = self.policies.get(feature)
         if policy is None or policy.killed:
-            self.proxy.cut_streams(feature)
+            self.proxy.streams.cut(feature)
 
     # -- what the control process asks
 
@@ -262,6 +279,7 @@ class Worker:
         collect_garbage_rarely()
         listeners = await self._begin()
         self.tasks.start(self._follow_routes(), name="follow-routes")
+        self.tasks.start(self.ledger.run(), name="write-comparisons")
         if self.settings.speaks_tls:
             self.tasks.start(self._follow_certificates(), name="follow-certificates")
         self.upstreams.run_checks(self.tasks)
@@ -275,12 +293,15 @@ class Worker:
         healthy = await self.lifeline.until_stopped_or(self.tasks.failed)
         self.lifeline.hurry |= not healthy  # the others go on accepting: no balancer needs to know
         await self._drain(listeners)
+        await self.shadows.stop()
+        await self.ledger.aclose()
         await self.flags.stop()
         await inner.stop()
         await self.tasks.stop()
         await self._sign_off()
         for client in self.clients.values():
             await client.aclose()
+        await self.shadow_clients.aclose()
         if self.lifeline.orphaned:
             self._clear_run_dir()
         return healthy

@@ -98,6 +98,28 @@ FALLBACKS = Definition(
     Owner.WORKER,
 )
 
+SHADOW_REQUESTS = Definition(
+    "gateway_shadow_requests_total",
+    Kind.COUNTER,
+    ("feature", "outcome"),
+    "Copies of requests for the side that did not answer, by what became of them.",
+    Owner.WORKER,
+)
+MISMATCHES = Definition(
+    "gateway_mismatches_total",
+    Kind.COUNTER,
+    ("feature", "kind"),
+    "Mismatches, once for each kind: status, header, body.",
+    Owner.WORKER,
+)
+SHADOW_DURATION = Definition(
+    "gateway_shadow_duration_seconds",
+    Kind.HISTOGRAM,
+    ("feature", "side"),
+    "Replies to shadows, to the last byte, by the side asked.",
+    Owner.WORKER,
+)
+
 CONNECTIONS_REFUSED = Definition(
     "gateway_connections_refused_total",
     Kind.COUNTER,
@@ -242,6 +264,9 @@ WORKER_METRICS = (
     UPSTREAM_ERRORS,
     RETRIES,
     FALLBACKS,
+    SHADOW_REQUESTS,
+    MISMATCHES,
+    SHADOW_DURATION,
     CONNECTIONS_REFUSED,
     TLS_HANDSHAKES,
     CERTIFICATE_RELOADS,

@@ -95,17 +95,17 @@ class RequestMetrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = CollectorRegistry() if registry is None else registry
-        self._requests = self._counter(catalogue.REQUESTS)
-        self._request_duration = self._histogram(catalogue.REQUEST_DURATION)
-        self._attempts = self._counter(catalogue.ATTEMPTS)
-        self._attempt_duration = self._histogram(catalogue.ATTEMPT_DURATION)
-        self._decisions = self._counter(catalogue.DECISIONS)
-        self._retries = self._counter(catalogue.RETRIES)
-        self._fallbacks = self._counter(catalogue.FALLBACKS)
-        self._upstream_errors = self._counter(catalogue.UPSTREAM_ERRORS)
-        self._connections_refused = self._counter(catalogue.CONNECTIONS_REFUSED)
-        self._handshakes = self._counter(catalogue.TLS_HANDSHAKES)
-        self._certificate_reloads = self._counter(catalogue.CERTIFICATE_RELOADS)
+        self._requests = self.counter(catalogue.REQUESTS)
+        self._request_duration = self.histogram(catalogue.REQUEST_DURATION)
+        self._attempts = self.counter(catalogue.ATTEMPTS)
+        self._attempt_duration = self.histogram(catalogue.ATTEMPT_DURATION)
+        self._decisions = self.counter(catalogue.DECISIONS)
+        self._retries = self.counter(catalogue.RETRIES)
+        self._fallbacks = self.counter(catalogue.FALLBACKS)
+        self._upstream_errors = self.counter(catalogue.UPSTREAM_ERRORS)
+        self._connections_refused = self.counter(catalogue.CONNECTIONS_REFUSED)
+        self._handshakes = self.counter(catalogue.TLS_HANDSHAKES)
+        self._certificate_reloads = self.counter(catalogue.CERTIFICATE_RELOADS)
 
         self.in_flight: dict[tuple[str, Side], int] = {}
         """Requests being served now; control adds up the workers' and shows them as gateway_requests_in_flight."""
@@ -176,10 +176,12 @@ class RequestMetrics:
     def leave(self, feature: str, side: Side) -> None:
         self.in_flight[feature, side] -= 1
 
-    def _counter(self, definition: Definition) -> _FastCounter:
+    def counter(self, definition: Definition) -> _FastCounter:
+        """Of this registry, with its children's cells to be had."""
         return _FastCounter(definition.name, definition.help, definition.labels, registry=self.registry)
 
-    def _histogram(self, definition: Definition) -> _FastHistogram:
+    def histogram(self, definition: Definition) -> _FastHistogram:
+        """Of this registry, with the buckets of all."""
         return _FastHistogram(
             definition.name, definition.help, definition.labels, registry=self.registry, buckets=catalogue.BUCKETS
         )

@@ -112,3 +112,40 @@ def test_users_notice_nothing_while_the_flags_of_all_features_move(stack, tmp_pa
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+# -- shadow traffic
+
+FEATURES = ("auth", "upload", "ai", "review")
+SHADOW_FAULTS = {
+    ("upload", "/api/v1/resumes/*", "status"): "wrong-status",
+    ("auth", "/api/v1/auth/*", "$.created_at"): "renamed-field",
+    ("auth", "/api/v1/auth/*", "$.createdAt"): "renamed-field",
+}
+
+
+def traffic(stack, *arguments):
+    layout = stack.layout
+    command = [sys.executable, "-m", "traffic", "--gateway", f"http://127.0.0.1:{layout.port}"]
+    admin = ("--admin", f"http://127.0.0.1:{layout.admin_port}")
+    done = subprocess.run(
+        [*command, *admin, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=110, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def compared(stack, feature):
+    """What the ledger has of a feature, when nothing of it is on its way any more."""
+    return stack.admin.get(f"/api/compare/{feature}").raise_for_status().json()
+
+
+@pytest.fixture
+def shadowed(stack):
+    """All features on legacy, and every read shadowed."""
+    for feature in FEATURES:
+        stack.set_percent(feature, 0)
+        stack.flag(feature, "shadow", value="100")
+    yield stack
+    for feature in FEATURES:
+        stack.flag(feature, "shadow", value="0")
+        stack.flag(feature, "unset")

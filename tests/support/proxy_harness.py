@@ -12,6 +12,7 @@ import dataclasses
 import logging
 import socket
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 import pytest
@@ -24,10 +25,15 @@ from gateway.edge.server import EdgeServer, edge_config
 from gateway.model import BasisPoints
 from gateway.proxy import Proxy
 from gateway.recorder import Recorder
+from gateway.rules.noise import Verdict
 from gateway.rules.plan import compile_plan
 from gateway.rules.policy import resolve
+from gateway.shadow.clients import ShadowClients
+from gateway.shadow.shadows import Shadows
+from gateway.shadow_speech import ShadowSpeech
 from gateway.tasks import Tasks
 from gateway.telemetry.metrics import RequestMetrics
+from gateway.telemetry.shadow_metrics import ShadowMetrics
 from gateway.upstream.registry import Upstreams
 from tests.support.scripted_upstream import LOOPS, PATIENCE, eventually
 
@@ -180,6 +186,28 @@ class Logged:
         return self._log(level)
 
 
+class Book:
+    """Takes the place of the ledger: what `Shadows` writes down."""
+
+    def __init__(self):
+        self.outcomes = Counter()
+        self.kept = []
+        self.pairs = []
+        self.verdicts = {}
+
+    def count(self, feature, outcome):
+        self.outcomes[outcome.value] += 1
+
+    def add(self, compared, plan):
+        self.kept.append(compared)
+
+    def pair(self, pair):
+        self.pairs.append(pair)
+
+    def verdict(self, feature, route, place):
+        return self.verdicts.get(place, Verdict.UNDECIDED)
+
+
 class _Noise(logging.Handler):
     def __init__(self):
         super().__init__(logging.WARNING)
@@ -201,7 +229,11 @@ class Gateway:
         self.plan = compile_plan(loaded.routes, loaded.sha256)
         self.policies = resolve(routes=loaded.routes, environment={}, known=None, store_configured=False)
         self.metrics = RequestMetrics(CollectorRegistry())
-        self.proxy = Proxy(self, Recorder(self.metrics))
+        self.shadow_clients = ShadowClients()
+        self.shadow_clients.apply(loaded.routes.upstreams, self.plan.shadow, self.upstreams.secured)
+        self.book = Book()
+        self.shadows = Shadows(self, self.shadow_clients, ShadowSpeech(), self.book, ShadowMetrics(self.metrics))
+        self.proxy = Proxy(self, Recorder(self.metrics), shadows=self.shadows)
         self.port = 0
         self.server = None
         self.logged = Logged()
@@ -280,6 +312,18 @@ class Gateway:
         await eventually(lambda: sum(self.requests.values()) == requests.get("total", 1))
 
     @property
+    def shadowed(self):
+        """By outcome."""
+        found = self._samples("gateway_shadow_requests_total", "outcome")
+        return {outcome: number for (outcome,), number in found.items()}
+
+    async def until_shadowed(self, **outcomes):
+        """Until the copies of all requests have ended, as the test says."""
+        await eventually(lambda: self.shadowed == outcomes)
+        assert self.book.outcomes == outcomes
+        assert (self.shadows.in_flight, self.shadows.budget.held) == (0, 0)
+
+    @property
     def connections_refused(self):
         """By cause."""
         found = self._samples("gateway_connections_refused_total", "cause")
@@ -289,7 +333,7 @@ class Gateway:
     def busy(self):
         """Whether anything is being done for anybody."""
         flying = any(self.metrics.in_flight.values()) or any(client.in_flight for client in self.clients.values())
-        return flying or bool(self.proxy.streams or self.proxy.websockets.open)
+        return flying or bool(self.proxy.streams.open or self.proxy.websockets.open)
 
 
 @contextlib.asynccontextmanager
@@ -314,6 +358,8 @@ async def gateway(text, server="edge", *, noise=(), tls=None):
         await eventually(lambda: not gw.busy)
         assert not tasks.failed.is_set()
     finally:
+        await gw.shadows.stop()
+        await gw.shadow_clients.aclose()
         await tasks.stop()
         await _stop(gw.server, listener)
         for client in gw.clients.values():

@@ -16,7 +16,9 @@ ROWS = (
     ("verify",),  # asks a running gateway from outside, as the commands do
     ("serve", "edge", "accept"),
     ("worker", "control"),
-    ("proxy", "attempts", "client", "body", "reception", "recorder", "outbound", "reply", "websocket*"),
+    ("proxy", "attempts", "client", "body", "reception", "recorder", "outbound", "reply", "websocket*", "streams",
+     "dataplane", "shadow_speech"),
+    ("shadow",),
     (
         "reload",
         "admin",
@@ -37,6 +39,7 @@ ROWS = (
     ),
     ("upstream", "flags", "tasks", "telemetry", "embedded", "descriptors"),
     ("exchange",),
+    ("shadow.copy",),  # what an exchange carries of it
     ("upstream.api",),  # the contract alone, without the effects
     ("rules",),
     ("settings", "config"),

@@ -314,7 +314,7 @@ async def test_a_stream_of_news_is_cut_when_the_grace_is_over_and_nobody_is_blam
         await other.send(head_of("GET", "/stream"))
         await other.head()
         gw.kill()
-        gw.proxy.cut_streams("auth")
+        gw.proxy.streams.cut("auth")
         with pytest.raises((BrokenReplyError, asyncio.IncompleteReadError, ConnectionError)):
             await client.chunk()
         await ended.wait()
@@ -328,7 +328,7 @@ async def test_a_stream_that_begins_after_the_kill_has_its_own_grace(server):
     async def script(peer):
         await peer.request()
         gw.kill()
-        gw.proxy.cut_streams("auth")
+        gw.proxy.streams.cut("auth")
         await peer.send(STREAM)
         await peer.closed()
 

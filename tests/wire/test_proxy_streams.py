@@ -163,9 +163,9 @@ async def test_a_kill_cuts_what_the_route_calls_a_stream_whatever_its_type():
     ):
         await client.send(head_of("GET", "/auth"))
         await client.head()
-        await eventually(lambda: gw.proxy.streams)
+        await eventually(lambda: gw.proxy.streams.open)
         gw.kill()
-        gw.proxy.cut_streams("auth")
+        gw.proxy.streams.cut("auth")
         await events.left.wait()
         assert await client.closed() == b""
         await gw.until_counted()

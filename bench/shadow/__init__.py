@@ -1,0 +1,1 @@
+"""What shadow traffic costs the requests that it is made of: `python -m bench.shadow`."""
