@@ -16,11 +16,13 @@ ROWS = (
     ("verify",),  # asks a running gateway from outside, as the commands do
     ("serve", "edge", "accept"),
     ("worker", "control"),
-    ("proxy", "attempts", "client", "body", "reception", "recorder", "outbound", "reply", "websocket*"),
+    ("proxy", "shadow", "attempts", "client", "body", "reception", "recorder", "outbound", "reply", "websocket*"),
     (
         "reload",
         "admin",
         "admin_guard",
+        "admin_compare",
+        "compare",
         "status",
         "flagdesk",
         "control_view",
