@@ -82,7 +82,7 @@ class Worker:
             WorkerRegistry(url=url, namespace=self.settings.namespace, worker=self.identity) if url else None
         )
         self.ledger = Ledger(
-            url=url, namespace=self.settings.namespace, keep_seconds=self.plan.shadow.keep_seconds, who=self.identity
+            url=url, namespace=self.settings.namespace, keep_seconds=self.plan.shadow.keep_seconds
         )
         self.shadows = Shadows(
             self, self.shadow_clients, ShadowSpeech(), self.ledger, ShadowMetrics(self.metrics)
@@ -145,6 +145,7 @@ class Worker:
         secured = await asyncio.to_thread(load_all, plan.routes.upstreams, self.upstreams.secured.tls)
         retired = self._use_upstreams(plan, secured)
         self.plan = plan
+        self.ledger.keep_seconds = plan.shadow.keep_seconds
         if self.settings.speaks_tls:
             self.certificates.apply(plan.routes.tls)
         self.upstreams.run_checks(self.tasks)

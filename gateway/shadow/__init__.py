@@ -1,1 +1,1 @@
-"""Shadow traffic: a copy of a request goes to the side that did not answer, after the client has been answered."""
+"""Shadow traffic: copies of requests to the side that did not answer, whose replies are compared and accounted for."""

@@ -23,6 +23,8 @@ ROWS = (
         "reload",
         "admin",
         "admin_guard",
+        "admin_compare",
+        "compare",
         "status",
         "flagdesk",
         "control_view",
