@@ -81,6 +81,4 @@ def _away(error: FlagStoreError) -> ClientError:
 
 
 def _json(content: Any) -> Response:
-    return Response(
-        orjson.dumps(content), media_type="application/json", headers={"cache-control": "no-store"}
-    )
+    return Response(orjson.dumps(content), media_type="application/json", headers={"cache-control": "no-store"})

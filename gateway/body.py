@@ -21,7 +21,18 @@ class RequestBody:
     so that somebody can listen for its leaving.
     """
 
-    __slots__ = ("_first", "_on_read", "_receive", "_room", "asked", "complete", "content_length", "copy", "expecting", "whole")
+    __slots__ = (
+        "_first",
+        "_on_read",
+        "_receive",
+        "_room",
+        "asked",
+        "complete",
+        "content_length",
+        "copy",
+        "expecting",
+        "whole",
+    )
 
     def __init__(
         self,

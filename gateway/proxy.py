@@ -8,10 +8,10 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from gateway.attempts import Attempts
 from gateway.body import RequestBody
@@ -19,7 +19,7 @@ from gateway.client import ClientSide, Edge
 from gateway.dataplane import DataPlane, ShadowTraffic
 from gateway.errors import GatewayError, InternalError, NoUpstreamError, UpstreamError
 from gateway.exchange import Exchange, client_left
-from gateway.model import Decision, Reason, ShadowOutcome, Side
+from gateway.model import Decision, Reason, Side
 from gateway.outbound import outbound_request
 from gateway.reception import Reception
 from gateway.recorder import Recorder
@@ -30,12 +30,11 @@ from gateway.rules.fallback import MAX_BODY_BYTES, FallbackPlan, is_at_hand
 from gateway.rules.keys import Key, KeySource
 from gateway.rules.max_forwards import LIMITED
 from gateway.rules.override import find_override
-from gateway.rules.plan import FeaturePlan, Plan
-from gateway.rules.policy import FeaturePolicy
+from gateway.rules.plan import FeaturePlan
 from gateway.rules.request_head import RequestHead
 from gateway.runner import over, running
 from gateway.streams import Streams
-from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamClient, UpstreamGuard, UpstreamResponse
+from gateway.upstream.api import DecisionChangedError, OutboundRequest, UpstreamResponse
 from gateway.websocket import WebSockets
 
 Scope = MutableMapping[str, Any]
@@ -349,12 +348,8 @@ class Proxy:
     # -- relay
 
     async def _relay(self, exchange: Exchange, client: ClientSide, response: UpstreamResponse) -> None:
-        fields = reply_fields(exchange, response)
+        fields = self._head(exchange, response)
         copy = exchange.copy
-        if copy is not None:
-            copy.begin_reply(response.status, response.headers)
-        if exchange.is_stream or is_event_stream(fields):
-            self.streams.add(exchange, overtaken=self.is_overtaken)
         try:
             slow = client.start(response.status, fields)
             if slow is not None:
@@ -379,6 +374,14 @@ class Proxy:
             self.attempts.failed(exchange, error)
             raise
         self.attempts.complete(exchange)
+
+    def _head(self, exchange: Exchange, response: UpstreamResponse) -> headers.Fields:
+        fields = reply_fields(exchange, response)
+        if exchange.copy is not None:
+            exchange.copy.begin_reply(response.status, response.headers)
+        if exchange.is_stream or is_event_stream(fields):
+            self.streams.add(exchange, overtaken=self.is_overtaken)
+        return fields
 
     # -- settle
 

@@ -81,15 +81,9 @@ class Worker:
         self.registry = (
             WorkerRegistry(url=url, namespace=self.settings.namespace, worker=self.identity) if url else None
         )
-        self.ledger = Ledger(
-            url=url, namespace=self.settings.namespace, keep_seconds=self.plan.shadow.keep_seconds
-        )
-        self.shadows = Shadows(
-            self, self.shadow_clients, ShadowSpeech(), self.ledger, ShadowMetrics(self.metrics)
-        )
-        self.proxy = Proxy(
-            self, Recorder(self.metrics), override_key=override_key(os.environ), shadows=self.shadows
-        )
+        self.ledger = Ledger(url=url, namespace=self.settings.namespace, keep_seconds=self.plan.shadow.keep_seconds)
+        self.shadows = Shadows(self, self.shadow_clients, ShadowSpeech(), self.ledger, ShadowMetrics(self.metrics))
+        self.proxy = Proxy(self, Recorder(self.metrics), override_key=override_key(os.environ), shadows=self.shadows)
         self.server = EdgeServer(edge_config(self.proxy), self.proxy.reception)
         self.lifeline = Lifeline(process.lifeline_fd)
         self._look_now = asyncio.Event()

@@ -46,7 +46,11 @@ def main() -> int:
             console.print()
     if options.json is not None:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    return 1 if any(round_["errors"] for each in figures.values() for kind in ("off", "on") for round_ in each[kind]) else 0
+    return (
+        1
+        if any(round_["errors"] for each in figures.values() for kind in ("off", "on") for round_ in each[kind])
+        else 0
+    )
 
 
 def measured(directory: Path, mode: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -105,7 +109,9 @@ def _table(mode: str, found: dict[str, Any]) -> Table:
         rounds = found[kind]
         table.add_row(name, *(_spread([each[column] for each in rounds]) for column in COLUMNS))
     ratios = [
-        f"{statistics.median(each['on']) / statistics.median(each['off']):.2f}" if statistics.median(each["off"]) else ""
+        f"{statistics.median(each['on']) / statistics.median(each['off']):.2f}"
+        if statistics.median(each["off"])
+        else ""
         for each in ({kind: [round_[column] for round_ in found[kind]] for kind in ("off", "on")} for column in COLUMNS)
     ]
     table.add_row("ratio", *ratios)

@@ -26,7 +26,9 @@ class Shadowed:
     """Answers in one mode. One request at a time on a connection; none has a body."""
 
     def __init__(self, mode: str) -> None:
-        self._answer = {"healthy": self._healthy, "hung": self._hung, "garbage": self._garbage, "huge": self._huge}[mode]
+        self._answer = {"healthy": self._healthy, "hung": self._hung, "garbage": self._garbage, "huge": self._huge}[
+            mode
+        ]
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):

@@ -101,4 +101,6 @@ class Subject:
         with urllib.request.urlopen(f"http://127.0.0.1:{self._admin}/metrics", timeout=5) as reply:
             lines = reply.read().decode().splitlines()
         counted = [line for line in lines if line.startswith("gateway_shadow_requests_total{")]
-        return {line.partition('outcome="')[2].partition('"')[0]: int(float(line.rsplit(" ", 1)[1])) for line in counted}
+        return {
+            line.partition('outcome="')[2].partition('"')[0]: int(float(line.rsplit(" ", 1)[1])) for line in counted
+        }

@@ -1,10 +1,10 @@
 """The life of one copy: ask the other side, compare, look again before a difference counts, and weigh it against noise.
 
-    ask       the side that did not answer; for some, legacy once more beside it (a pair: how does it differ from itself?)
-    compare   always legacy with new, whoever answered the client
-    confirm   where reading is safe, both sides are read once more: what is not seen again does not count, nor what
-              legacy itself gives differently from one time to the next
-    weigh     by all pairs that were seen of a place: noise, a mismatch, or not yet known
+ask       the side that did not answer; for some, legacy once more beside it (a pair: how does it differ from itself?)
+compare   always legacy with new, whoever answered the client
+confirm   where reading is safe, both sides are read once more: what is not seen again does not count, nor what
+          legacy itself gives differently from one time to the next
+weigh     by all pairs that were seen of a place: noise, a mismatch, or not yet known
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from gateway.model import ShadowOutcome, Side
 from gateway.rules.compare import Difference
 from gateway.rules.compared import Pair
 from gateway.rules.confirm import confirmed
-from gateway.rules.fingerprint import kind_of, place_of
+from gateway.rules.fingerprint import kind_and_place, kind_of
 from gateway.rules.noise import Verdict
 from gateway.shadow.asking import Answer, Asking, NoAnswerError
 from gateway.shadow.copy import Copy
@@ -95,10 +95,8 @@ class Comparing:
             answers.append(answer)
         return answers
 
-    def _note_pair(
-        self, exchange: Exchange, copy: Copy, judged: Judged, legacy_itself: tuple[Difference, ...]
-    ) -> None:
-        places = frozenset(map(_place, legacy_itself)), frozenset(map(_place, judged.differences))
+    def _note_pair(self, exchange: Exchange, copy: Copy, judged: Judged, legacy_itself: tuple[Difference, ...]) -> None:
+        places = frozenset(map(kind_and_place, legacy_itself)), frozenset(map(kind_and_place, judged.differences))
         self._verdicts.pair(Pair(exchange.feature, copy.plan.route, *places))
 
     # -- confirm
@@ -132,7 +130,7 @@ class Comparing:
     def _verdict(self, exchange: Exchange, copy: Copy, difference: Difference) -> Verdict:
         if kind_of(difference) == "status":
             return Verdict.MISMATCH
-        verdict = self._verdicts.verdict(exchange.feature, copy.plan.route, _place(difference))
+        verdict = self._verdicts.verdict(exchange.feature, copy.plan.route, kind_and_place(difference))
         if verdict is Verdict.UNDECIDED and not (copy.plan.noise and exchange.method in SAFE):
             return Verdict.MISMATCH
         return verdict
@@ -143,8 +141,3 @@ _GRAVEST_FIRST: Final = (
     (Verdict.UNDECIDED, ShadowOutcome.UNDECIDED),
     (Verdict.NOISE, ShadowOutcome.NOISE),
 )
-
-
-def _place(difference: Difference) -> str:
-    """What pairs are counted by: where, and how it differs there."""
-    return f"{difference.kind.value} {place_of(difference)}"

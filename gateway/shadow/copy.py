@@ -1,7 +1,7 @@
-"""What is kept of a request and of the reply that its client got, so that both can be compared with the other side's.
+"""What is kept of a request and of the reply that its client got, to be compared with what the other side says.
 
-Bounded twice: each body by a limit of its own, and all copies of a worker together by a budget. A copy that does not fit
-is dropped with the reason, and the request that it was made of never notices.
+Bounded twice: each body by a limit of its own, and all copies of a worker together by a budget. A copy that does not
+fit is dropped with the reason, and the request that it was made of never notices.
 """
 
 from gateway.model import ShadowOutcome
@@ -36,9 +36,9 @@ class Budget:
 class Copy:
     """Filled by `Proxy` while the request lives, then owned by `Shadows`. Ends in `release`, once or more often.
 
-    dropped: why nothing will be sent, once that is known; nothing is held from then on. asked: the request's body.
-    whole: all of it was sent. wants_pair: legacy is to be asked twice. status, fields: of the reply, as the upstream sent
-    it. seconds: from the begin of the attempt that gave it to its end.
+    dropped: why nothing will be sent, once that is known; nothing is held from then on. whole: all of the request's
+    body was sent. wants_pair: legacy is to be asked twice. status, fields: of the reply, as the upstream sent it.
+    seconds: from the begin of the attempt that gave it to its end.
     """
 
     __slots__ = (

@@ -11,7 +11,7 @@ from typing import Final
 
 from gateway.model import ShadowOutcome
 from gateway.rules.compare import Difference, Kind
-from gateway.rules.encodings import EncodingError, decoded
+from gateway.rules.encodings import EncodingError, TooLargeError, decoded
 from gateway.rules.headers import joined
 from gateway.rules.replies import Reply, ReplyRules, compare_replies
 from gateway.shadow.asking import Answer, NoAnswerError
@@ -66,7 +66,9 @@ def judge(legacy: Answer, new: Answer, by: Measure) -> Judged:
     broken = unpacked[0][1], unpacked[1][1]
     if (broken[0] is None) == (broken[1] is None):
         return Judged(*replies, compare_replies(*replies, by.rules))
-    packed = [_coding(answer) if problem is None else problem for answer, problem in zip((legacy, new), broken)]
+    packed = [
+        _coding(answer) if problem is None else problem for answer, problem in zip((legacy, new), broken, strict=True)
+    ]
     return Judged(*replies, (Difference(Kind.VALUE, "header:content-encoding", *packed),))
 
 
@@ -77,9 +79,9 @@ def _unpacked(answer: Answer, by: Measure) -> tuple[bytes, str | None]:
         return answer.body, None
     try:
         return decoded(answer.body, coding, INFLATED * by.limit), None
+    except TooLargeError:
+        raise NoAnswerError(ShadowOutcome.DROPPED_REPLY_TOO_LARGE) from None
     except EncodingError as error:
-        if error.too_large:
-            raise NoAnswerError(ShadowOutcome.DROPPED_REPLY_TOO_LARGE) from None
         return answer.body, str(error)
 
 

@@ -195,5 +195,7 @@ class Ledger:
     def _tell(self, problem: str) -> None:
         now = self._clock()
         if self._told_at is None or now - self._told_at >= TELL_SECONDS:
-            log.warning("comparisons: Redis does not take them; they are kept, as far as there is room", problem=problem)
+            log.warning(
+                "comparisons: Redis does not take them; they are kept, as far as there is room", problem=problem
+            )
             self._told_at = now

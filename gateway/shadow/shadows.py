@@ -1,14 +1,14 @@
-"""Shadow traffic of one worker: which requests are copied, how many copies live at once, and what is counted of them.
+"""Shadow traffic of one worker: which requests are copied, how many copies live at once, what is counted of them.
 
-Nothing of it can reach a request: a copy is asked about after its client has its answer, on connections of its own, by a
-task of its own, whose every failure ends here. Over a cap a copy is dropped and counted, never queued.
+Nothing of it can reach a request: a copy is asked about after its client has its answer, on connections of its own, by
+a task of its own, whose every failure ends here. Over a cap a copy is dropped and counted, never queued.
 """
 
 import asyncio
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 import structlog
@@ -50,9 +50,7 @@ class Book(Verdicts, Protocol):
 class Shadows:
     """Owned by `worker`. `begin` and `settle` are called by `Proxy`."""
 
-    def __init__(
-        self, held: Held, clients: ShadowClients, speech: Speech, book: Book, metrics: ShadowMetrics
-    ) -> None:
+    def __init__(self, held: Held, clients: ShadowClients, speech: Speech, book: Book, metrics: ShadowMetrics) -> None:
         self.budget = Budget(held.plan.shadow.max_held_bytes)
         self._held = held
         self._book = book

@@ -45,31 +45,39 @@ def raw_reply(body, *lines, status=200):
 @applies(*OUR_EDGE)
 @pytest.mark.parametrize(("percent", "answers"), [(0, "old"), (100, "new")])
 async def test_the_side_that_did_not_answer_gets_a_copy(server, percent, answers):
-    async with serving(answer_all) as old, serving(answer_all) as new:
-        async with gateway(shadowed(old, new, percent=percent), server) as gw, gw.client() as client:
-            lines = [USER, "host: shop.example", "cookie: a=b", "authorization: Bearer x", "x-request-id: one"]
-            answer = await client.get(TARGET, *lines)
-            assert (answer.status, answer.body) == (200, b"ok")
-            await gw.until_shadowed(match=1)
-            (given,), (copied,) = (old.requests, new.requests) if answers == "old" else (new.requests, old.requests)
-            assert given.line == copied.line == b"GET /api/auth/x?y=1 HTTP/1.1"
-            told = dict(copied.fields)
-            assert told.pop(b"x-gateway-shadow") == b"1"
-            assert b"x-gateway-shadow" not in dict(given.fields)
-            same = (b"host", b"cookie", b"authorization", b"x-request-id", b"x-user", b"x-forwarded-for")
-            assert {name: told[name] for name in same} == {name: dict(given.fields)[name] for name in same}
-            assert gw.requests == {("auth", "legacy" if answers == "old" else "new", "200"): 1}
-            assert len(gw.attempts) == 1, "a shadow is no attempt"
+    async with (
+        serving(answer_all) as old,
+        serving(answer_all) as new,
+        gateway(shadowed(old, new, percent=percent), server) as gw,
+        gw.client() as client,
+    ):
+        lines = [USER, "host: shop.example", "cookie: a=b", "authorization: Bearer x", "x-request-id: one"]
+        answer = await client.get(TARGET, *lines)
+        assert (answer.status, answer.body) == (200, b"ok")
+        await gw.until_shadowed(match=1)
+        (given,), (copied,) = (old.requests, new.requests) if answers == "old" else (new.requests, old.requests)
+        assert given.line == copied.line == b"GET /api/auth/x?y=1 HTTP/1.1"
+        told = dict(copied.fields)
+        assert told.pop(b"x-gateway-shadow") == b"1"
+        assert b"x-gateway-shadow" not in dict(given.fields)
+        same = (b"host", b"cookie", b"authorization", b"x-request-id", b"x-user", b"x-forwarded-for")
+        assert {name: told[name] for name in same} == {name: dict(given.fields)[name] for name in same}
+        assert gw.requests == {("auth", "legacy" if answers == "old" else "new", "200"): 1}
+        assert len(gw.attempts) == 1, "a shadow is no attempt"
 
 
 @applies(*OUR_EDGE)
 async def test_a_client_cannot_pass_for_a_shadow(server):
-    async with serving(answer_all) as old, serving(answer_all) as new:
-        async with gateway(two(old, new, percent=0), server) as gw, gw.client() as client:
-            await client.get(TARGET, USER, "x-gateway-shadow: 1", "x_gateway_shadow: 1")
-            (given,) = old.requests
-            assert [name for name, _ in given.fields if b"gateway" in name] == []
-            assert (gw.shadowed, new.requests) == ({}, [])
+    async with (
+        serving(answer_all) as old,
+        serving(answer_all) as new,
+        gateway(two(old, new, percent=0), server) as gw,
+        gw.client() as client,
+    ):
+        await client.get(TARGET, USER, "x-gateway-shadow: 1", "x_gateway_shadow: 1")
+        (given,) = old.requests
+        assert [name for name, _ in given.fields if b"gateway" in name] == []
+        assert (gw.shadowed, new.requests) == ({}, [])
 
 
 @applies(*OUR_EDGE)
@@ -89,24 +97,33 @@ async def test_it_is_sent_when_the_client_has_its_answer(server):
             await peer.send(raw_reply(b"abcd"))
 
     half_read = asyncio.Event()
-    async with serving(slow_end) as old, serving(note) as new:
-        async with gateway(shadowed(old, new), server) as gw, gw.client() as client:
-            await client.send(b"GET /api/auth/x HTTP/1.1\r\nhost: test\r\n\r\n")
-            _, fields = await client.head()
-            assert await client.reader.readexactly(2) == b"ab"
-            half_read.set()
-            assert await client.reader.readexactly(2) == b"cd"
-            await gw.until_shadowed(match=1)
-            assert order == ["answered", "shadow"]
+    async with (
+        serving(slow_end) as old,
+        serving(note) as new,
+        gateway(shadowed(old, new), server) as gw,
+        gw.client() as client,
+    ):
+        await client.send(b"GET /api/auth/x HTTP/1.1\r\nhost: test\r\n\r\n")
+        await client.head()
+        assert await client.reader.readexactly(2) == b"ab"
+        half_read.set()
+        assert await client.reader.readexactly(2) == b"cd"
+        await gw.until_shadowed(match=1)
+        assert order == ["answered", "shadow"]
 
 
 @applies(*OUR_EDGE)
 async def test_a_write_is_not_shadowed_unless_its_route_says_so(server):
+    async with (
+        serving(answer_all) as old,
+        serving(answer_all) as new,
+        gateway(shadowed(old, new), server) as gw,
+        gw.client() as client,
+    ):
+        await client.ask("POST", TARGET, "content-length: 2", body=b"hi")
+        await gw.until_counted()
+        assert (gw.shadowed, new.requests) == ({}, [])
     async with serving(answer_all) as old, serving(answer_all) as new:
-        async with gateway(shadowed(old, new), server) as gw, gw.client() as client:
-            await client.ask("POST", TARGET, "content-length: 2", body=b"hi")
-            await gw.until_counted()
-            assert (gw.shadowed, new.requests) == ({}, [])
         text = shadowed(old, new, route=", shadow: {methods: [POST]}")
         async with gateway(text, server) as gw, gw.client() as client:
             await client.ask("POST", TARGET, "content-length: 2", body=b"hi")
@@ -130,7 +147,9 @@ async def test_a_difference_is_read_once_more_and_kept_with_both_replies(server)
         await gw.until_shadowed(mismatch=1)
         assert (len(old.requests), len(new.requests)) == (2, 2)
         (kept,) = gw.book.kept
-        assert [(each.kind, each.path, each.legacy, each.new) for each in kept.differences] == [("type", "$.id", 1, "1")]
+        assert [(each.kind, each.path, each.legacy, each.new) for each in kept.differences] == [
+            ("type", "$.id", 1, "1")
+        ]
         assert (kept.legacy.json(), kept.new.json()) == ({"id": 1, "name": "a"}, {"id": "1", "name": "a"})
         assert (kept.route, kept.asked.target, kept.outcome) == ("/api/auth/*", TARGET, "mismatch")
         assert gw._samples("gateway_mismatches_total", "feature", "kind") == {("auth", "body"): 1}
@@ -223,14 +242,20 @@ async def test_what_cannot_be_unpacked_is_a_difference_and_a_bomb_is_dropped(ser
 
 @applies(*OUR_EDGE)
 async def test_locations_are_compared_as_the_client_knows_them(server):
-    def redirecting(url):
-        return raw_reply(b"", f"location: {url}/next", status=302)
+    async def redirecting(peer):
+        while request := await peer.request():
+            own = peer.writer.get_extra_info("sockname")[1]
+            assert request.line.startswith(b"GET ")
+            await peer.send(raw_reply(b"", f"location: http://127.0.0.1:{own}/next", status=302))
 
-    async with serving(lambda peer: scripts["old"](peer)) as old, serving(lambda peer: scripts["new"](peer)) as new:
-        scripts = {"old": saying(redirecting(old.url)), "new": saying(redirecting(new.url))}
-        async with gateway(shadowed(old, new), server) as gw, gw.client() as client:
-            assert (await client.get(TARGET)).status == 302
-            await gw.until_shadowed(match=1)
+    async with (
+        serving(redirecting) as old,
+        serving(redirecting) as new,
+        gateway(shadowed(old, new), server) as gw,
+        gw.client() as client,
+    ):
+        assert (await client.get(TARGET))[b"location"] == b"http://test/next"
+        await gw.until_shadowed(match=1)
 
 
 # -- what cannot be sent, and what does not answer
@@ -240,11 +265,15 @@ async def test_locations_are_compared_as_the_client_knows_them(server):
 async def test_a_body_over_the_limit_is_passed_on_and_its_copy_dropped(server):
     big = b"x" * 3000
     text_top = "shadow: {max_body_bytes: 2000}"
-    async with serving(saying(raw_reply(big))) as old, serving(answer_all) as new:
-        async with gateway(shadowed(old, new, top=text_top), server) as gw, gw.client() as client:
-            assert (await client.get(TARGET)).body == big
-            await gw.until_shadowed(dropped_reply_too_large=1)
-            assert new.requests == []
+    async with (
+        serving(saying(raw_reply(big))) as old,
+        serving(answer_all) as new,
+        gateway(shadowed(old, new, top=text_top), server) as gw,
+        gw.client() as client,
+    ):
+        assert (await client.get(TARGET)).body == big
+        await gw.until_shadowed(dropped_reply_too_large=1)
+        assert new.requests == []
     async with serving(answer_all) as old, serving(saying(raw_reply(big))) as new:
         text = shadowed(old, new, top=text_top, route=", shadow: {methods: [GET, POST]}")
         async with gateway(text, server) as gw, gw.client() as client:
@@ -257,10 +286,14 @@ async def test_a_body_over_the_limit_is_passed_on_and_its_copy_dropped(server):
 
 @applies(*OUR_EDGE)
 async def test_all_copies_together_are_bounded(server):
-    async with serving(saying(raw_reply(b"x" * 5000))) as old, serving(answer_all) as new:
-        async with gateway(shadowed(old, new, top="shadow: {max_held_bytes: 4000}"), server) as gw, gw.client() as client:
-            assert len((await client.get(TARGET)).body) == 5000
-            await gw.until_shadowed(dropped_budget=1)
+    async with (
+        serving(saying(raw_reply(b"x" * 5000))) as old,
+        serving(answer_all) as new,
+        gateway(shadowed(old, new, top="shadow: {max_held_bytes: 4000}"), server) as gw,
+        gw.client() as client,
+    ):
+        assert len((await client.get(TARGET)).body) == 5000
+        await gw.until_shadowed(dropped_budget=1)
 
 
 @applies(*OUR_EDGE)
@@ -278,17 +311,23 @@ async def test_over_the_cap_copies_are_dropped_and_clients_served(server):
 
 
 @applies(*OUR_EDGE)
-@pytest.mark.parametrize("garbage", [b"", b"SSH-2.0-OpenSSH_9.2\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nab"])
+@pytest.mark.parametrize(
+    "garbage", [b"", b"SSH-2.0-OpenSSH_9.2\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nab"]
+)
 async def test_a_side_that_answers_nothing_good_is_counted_as_failed(server, garbage):
     async def script(peer):
         await peer.request()
         await peer.send(garbage)
 
-    async with serving(answer_all) as old, serving(script) as new:
-        async with gateway(shadowed(old, new), server) as gw, gw.client() as client:
-            assert (await client.get(TARGET)).body == b"ok"
-            await gw.until_shadowed(failed=1)
-            assert not gw.guards["new"].is_down
+    async with (
+        serving(answer_all) as old,
+        serving(script) as new,
+        gateway(shadowed(old, new), server) as gw,
+        gw.client() as client,
+    ):
+        assert (await client.get(TARGET)).body == b"ok"
+        await gw.until_shadowed(failed=1)
+        assert not gw.guards["new"].is_down
 
 
 @applies(*OUR_EDGE)
@@ -308,11 +347,15 @@ async def test_a_side_that_refuses_is_counted_as_failed(server):
 @applies(*OUR_EDGE)
 async def test_streams_are_not_shadowed(server):
     events = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 8\r\n\r\ndata: 1\n"
-    async with serving(saying(events)) as old, serving(answer_all) as new:
-        async with gateway(shadowed(old, new), server) as gw, gw.client() as client:
-            await client.get(TARGET)
-            await gw.until_shadowed(dropped_stream=1)
-            assert new.requests == []
+    async with (
+        serving(saying(events)) as old,
+        serving(answer_all) as new,
+        gateway(shadowed(old, new), server) as gw,
+        gw.client() as client,
+    ):
+        await client.get(TARGET)
+        await gw.until_shadowed(dropped_stream=1)
+        assert new.requests == []
 
 
 @applies(*OUR_EDGE)
@@ -321,12 +364,16 @@ async def test_a_request_that_failed_or_was_left_has_no_shadow(server):
         await peer.request()
         await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nab")
 
-    async with serving(breaks_off) as old, serving(answer_all) as new:
-        async with gateway(shadowed(old, new), server) as gw, gw.client() as client:
-            await client.send(b"GET /api/auth/x HTTP/1.1\r\nhost: test\r\n\r\n")
-            await client.closed()
-            await gw.until_shadowed(dropped_primary_failed=1)
-            assert new.requests == []
+    async with (
+        serving(breaks_off) as old,
+        serving(answer_all) as new,
+        gateway(shadowed(old, new), server) as gw,
+        gw.client() as client,
+    ):
+        await client.send(b"GET /api/auth/x HTTP/1.1\r\nhost: test\r\n\r\n")
+        await client.closed()
+        await gw.until_shadowed(dropped_primary_failed=1)
+        assert new.requests == []
 
 
 # -- kills
@@ -334,12 +381,16 @@ async def test_a_request_that_failed_or_was_left_has_no_shadow(server):
 
 @applies(*OUR_EDGE)
 async def test_nothing_is_sent_to_new_from_a_kill_on(server):
-    async with serving(answer_all) as old, serving(answer_all) as new:
-        async with gateway(shadowed(old, new), server) as gw, gw.client() as client:
-            gw.kill()
-            await client.get(TARGET)
-            await gw.until_shadowed(dropped_killed=1)
-            assert new.requests == []
+    async with (
+        serving(answer_all) as old,
+        serving(answer_all) as new,
+        gateway(shadowed(old, new), server) as gw,
+        gw.client() as client,
+    ):
+        gw.kill()
+        await client.get(TARGET)
+        await gw.until_shadowed(dropped_killed=1)
+        assert new.requests == []
 
 
 @applies(*OUR_EDGE)
@@ -350,13 +401,17 @@ async def test_a_kill_ends_those_under_way(server):
         await peer.closed()
 
     reached = asyncio.Event()
-    async with serving(answer_all) as old, serving(hang) as new:
-        async with gateway(shadowed(old, new), server) as gw, gw.client() as client:
-            await client.get(TARGET)
-            await asyncio.wait_for(reached.wait(), 10)
-            gw.kill()
-            gw.shadows.kill("auth")
-            await gw.until_shadowed(dropped_killed=1)
+    async with (
+        serving(answer_all) as old,
+        serving(hang) as new,
+        gateway(shadowed(old, new), server) as gw,
+        gw.client() as client,
+    ):
+        await client.get(TARGET)
+        await asyncio.wait_for(reached.wait(), 10)
+        gw.kill()
+        gw.shadows.kill("auth")
+        await gw.until_shadowed(dropped_killed=1)
 
 
 @applies(*OUR_EDGE)
@@ -367,13 +422,17 @@ async def test_stopping_gives_up_what_is_under_way(server):
         await peer.closed()
 
     reached = asyncio.Event()
-    async with serving(answer_all) as old, serving(hang) as new:
-        async with gateway(shadowed(old, new), server) as gw, gw.client() as client:
-            await client.get(TARGET)
-            await asyncio.wait_for(reached.wait(), 10)
-            await gw.shadows.stop()
-            await client.get(TARGET)
-            await gw.until_shadowed(dropped_shutdown=2)
+    async with (
+        serving(answer_all) as old,
+        serving(hang) as new,
+        gateway(shadowed(old, new), server) as gw,
+        gw.client() as client,
+    ):
+        await client.get(TARGET)
+        await asyncio.wait_for(reached.wait(), 10)
+        await gw.shadows.stop()
+        await client.get(TARGET)
+        await gw.until_shadowed(dropped_shutdown=2)
 
 
 # -- noise
@@ -390,8 +449,8 @@ async def test_legacy_is_asked_twice_for_a_pair(server):
         await client.get(TARGET)
         await eventually(lambda: gw.shadows.in_flight == 0 and gw.shadowed)
         (pair,) = gw.book.pairs
-        assert pair.legacy_places == {"value $.t"}
-        assert pair.new_places == {"value $.t", "value $.n"}
+        assert pair.legacy_places == {"body $.t"}
+        assert pair.new_places == {"body $.t", "body $.n"}
         assert gw.shadowed == {"undecided": 1}, "$.t is legacy's own; of $.n it is not known yet"
         assert [each.path for each in gw.book.kept[0].differences] == ["$.n"]
 
@@ -405,7 +464,7 @@ async def test_what_is_known_of_noise_decides(server, verdict):
         gateway(shadowed(old, new, feature="noise_percent: 100"), server) as gw,
         gw.client() as client,
     ):
-        gw.book.verdicts["value $.n"] = Verdict(verdict)
+        gw.book.verdicts["body $.n"] = Verdict(verdict)
         await client.get(TARGET)
         await gw.until_shadowed(**{verdict: 1})
 
