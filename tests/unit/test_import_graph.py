@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 ROWS = (
     ("cli", "__main__"),
-    ("verify",),  # asks a running gateway from outside, as the commands do
+    ("verify", "replay"),  # ask services and a running gateway from outside, as the commands do
     ("serve", "edge", "accept"),
     ("worker", "control"),
     (
