@@ -13,6 +13,7 @@ from gateway.compare.keys import text_of, texts_of
 from gateway.compare.pairs import add_fields
 from gateway.compare.summary import FURTHEST, TRAIT, Summary
 from gateway.model import ShadowOutcome
+from gateway.rules.fingerprint import without_aspect
 from gateway.rules.noise import verdict
 from gateway.rules.pairs import PairTable, counts_in
 
@@ -70,7 +71,8 @@ def _differences(feature: str, stored: Stored, table: PairTable) -> Iterator[dic
         try:
             fixed = orjson.loads(text)
             route, place, example = fixed["route"], fixed["place"], fixed["example"]
-            kind, _, where = place.partition(" ")
+            named, _, where = place.partition(" ")
+            kind = without_aspect(named)
             change = fixed["change"]
         except (ValueError, TypeError, KeyError, AttributeError):
             continue
@@ -87,7 +89,9 @@ def _differences(feature: str, stored: Stored, table: PairTable) -> Iterator[dic
             "first": stored.first.get(raw),
             "last": stored.last.get(raw),
             "example": example,
-            "samples": [each for each in texts_of(stored.samples.get(raw, b"").split()) if each.encode() in stored.kept],
+            "samples": [
+                each for each in texts_of(stored.samples.get(raw, b"").split()) if each.encode() in stored.kept
+            ],
             "noise": _noise(table, feature, route, place),
             "values": _values(own),
         }

@@ -26,9 +26,7 @@ def nothing_compared(report: Report) -> str:
     """And what to do about it."""
     feature = report["feature"]
     if not report["shadows"]:
-        return (
-            f"nothing was compared yet; `gateway flag shadow {feature} 10` has a tenth of its requests asked of both sides"
-        )
+        return f"nothing was compared yet; `gateway flag shadow {feature} 10` has a tenth of its requests asked of both sides"
     return f"nothing was compared yet, of {count(report['shadows'], 'shadow')}: what became of them stands below"
 
 

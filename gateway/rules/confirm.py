@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from gateway.rules.compare import Difference
-from gateway.rules.fingerprint import place_of
+from gateway.rules.compare import Difference, Kind
+from gateway.rules.fingerprint import kind_and_place, place_of
 
 _ENDS_A_STEP = (".", "[")
 
@@ -13,6 +13,7 @@ def confirmed(
 ) -> tuple[Difference, ...]:
     """Of the first comparison, what was seen again at the same place and of the same kind, where legacy did not differ
     from itself. again: new's second reply beside legacy's second; legacy_itself: legacy's second beside its first.
+    That a value of legacy's is another each time does not excuse one of another type, nor one that is missing.
 
     A status of 500 or more that new alone has given counts without being seen again: it has been given to somebody,
     and a fault that comes and goes is one. Where legacy's own status has changed nothing else was compared with it,
@@ -20,11 +21,16 @@ def confirmed(
     """
     seen = {(place_of(each), each.kind) for each in again}
     unsteady = frozenset(place_of(each) for each in legacy_itself)
+    alike = frozenset(map(kind_and_place, legacy_itself))
     return tuple(
         each
         for each in first
         if _is_failure_of_new(each)
-        or ((place_of(each), each.kind) in seen and not _is_covered(place_of(each), unsteady))
+        or (
+            (place_of(each), each.kind) in seen
+            and not (place_of(each) in unsteady if each.kind is Kind.VALUE else kind_and_place(each) in alike)
+            and not _is_covered(place_of(each), unsteady)
+        )
     )
 
 
@@ -37,8 +43,8 @@ def _is_5xx(status: object) -> bool:
 
 
 def _is_covered(place: str, unsteady: Iterable[str]) -> bool:
-    """Whether legacy differed from itself there, around it, or in its status."""
+    """Whether legacy differed from itself around it, or in its status."""
     return any(
-        each in (place, "status") or (place.startswith(each) and place[len(each) :].startswith(_ENDS_A_STEP))
+        each == "status" or (place.startswith(each) and place[len(each) :].startswith(_ENDS_A_STEP))
         for each in unsteady
     )

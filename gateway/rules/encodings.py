@@ -28,11 +28,15 @@ class EncodingError(ValueError):
     """Says what is wrong with a body that cannot be undone."""
 
 
+class TooLargeError(EncodingError):
+    """It is larger than the limit when undone."""
+
+
 def decoded(body: bytes, content_encoding: str | None, limit: int) -> bytes:
     """The body undone; as it is where it is not encoded, or empty (a reply to HEAD says how its body would be encoded).
 
     limit: bytes, more than 0. Raises EncodingError for a coding that is not known, for a body that is broken or goes
-    on behind its end, and for one that is larger than limit when undone.
+    on behind its end, TooLargeError for one that is larger than limit when undone.
     """
     codings = _codings(content_encoding or "")
     if not codings or not body:
@@ -80,7 +84,7 @@ def _members(decoder: Callable[[], Any], body: bytes, limit: int, *, most: int =
         pieces.append(member.decompress(body, left + 1))
         left -= len(pieces[-1])
         if left < 0:
-            raise EncodingError(f"the body is larger than {limit} bytes when undone")
+            raise TooLargeError(f"the body is larger than {limit} bytes when undone")
         if not member.eof:
             raise EncodingError("the body ends before its encoding does")
         body = member.unused_data
@@ -97,7 +101,7 @@ def _brotli(body: bytes, limit: int) -> bytes:
         pieces.append(decoder.process(b"", output_buffer_limit=limit + 1 - size))
         size += len(pieces[-1])
     if size > limit:
-        raise EncodingError(f"the body is larger than {limit} bytes when undone")
+        raise TooLargeError(f"the body is larger than {limit} bytes when undone")
     if not decoder.is_finished():
         raise EncodingError("the body ends before its encoding does")
     return b"".join(pieces)

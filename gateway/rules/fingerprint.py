@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from typing import Final, Literal
 
-from gateway.rules.compare import Difference
+from gateway.rules.compare import Difference, Kind
 
 DIGITS: Final = 12
 MAX_KEY: Final = 64
@@ -22,6 +22,8 @@ _WORD: Final = re.compile(r"[^\W_]+")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _HEX: Final = re.compile(r"[0-9a-f]{8,}", re.IGNORECASE)
 _RUNS: Final = re.compile(r"[0-9]+")
+
+_ASPECTS: Final = {Kind.TYPE: ":type", Kind.MISSING: ":presence", Kind.EXTRA: ":presence"}
 
 DifferenceKind = Literal["status", "header", "body"]
 
@@ -39,8 +41,15 @@ def place_of(difference: Difference) -> str:
 
 
 def kind_and_place(difference: Difference) -> str:
-    """`body $.items[*].id`: how a `Pair` names a place."""
-    return f"{kind_of(difference)} {place_of(difference)}"
+    """`body $.items[*].id`: how a `Pair` names a place, and `body:type $.id`, `body:presence $.id` where that is what
+    differs: that a value is another one each time does not excuse that it is of another type, or missing.
+    """
+    return f"{kind_of(difference)}{_ASPECTS.get(difference.kind, '')} {place_of(difference)}"
+
+
+def without_aspect(kind: str) -> str:
+    """`body` of `body:type`."""
+    return kind.partition(":")[0]
 
 
 def fingerprint(feature: str, route: str, difference: Difference) -> str:

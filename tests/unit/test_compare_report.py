@@ -43,7 +43,10 @@ def stored(fingerprint="0123456789ab", *, counts=None, example=None, place="body
     return Stored(
         pairs={b'["/api/*"]': b"20", b'["/api/*","body $.a"]': b"1 2 3"},
         differences={raw: orjson.dumps(fixed)},
-        counts={f"{fingerprint} {name}".encode(): str(count).encode() for name, count in (counts or {"mismatch": 12}).items()},
+        counts={
+            f"{fingerprint} {name}".encode(): str(count).encode()
+            for name, count in (counts or {"mismatch": 12}).items()
+        },
         first={raw: NOW - 7200},
         last={raw: NOW - 3},
         samples={raw: b"aa bb"},
@@ -61,7 +64,9 @@ def nothing():
 
 def printed(print_, content, *, width=100, colour=False):
     out = io.StringIO()
-    print_(Console(file=out, width=width, highlight=False, force_terminal=colour, color_system="standard"), content, NOW)
+    print_(
+        Console(file=out, width=width, highlight=False, force_terminal=colour, color_system="standard"), content, NOW
+    )
     return out.getvalue()
 
 

@@ -174,7 +174,10 @@ def test_one_sample_to_the_contrary_is_enough():
 
 def test_what_is_suggested_passes_check_when_it_is_pasted():
     awkward = '$["it\'s \\"odd\\" # key: é"].x'
-    bodies = {"$.items[*].id": [({"items": ITEMS}, {"items": shuffled(ITEMS)})], "$.s[*]": [({"s": [1, 2]}, {"s": [2, 1]})]}
+    bodies = {
+        "$.items[*].id": [({"items": ITEMS}, {"items": shuffled(ITEMS)})],
+        "$.s[*]": [({"s": [1, 2]}, {"s": [2, 1]})],
+    }
     made = rules(
         found("$.id", 9, uuid=9),
         found("header:x-request", 9, uuid=9),

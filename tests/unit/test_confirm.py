@@ -33,6 +33,15 @@ def test_where_legacy_differs_from_itself_nothing_counts():
     assert confirmed(at("$.item"), at("$.item"), at("$.it")) == at("$.item")
 
 
+def test_that_a_value_changes_each_time_excuses_no_other_type_and_no_absence():
+    values = at("$.token")
+    for kind in (Kind.TYPE, Kind.MISSING, Kind.EXTRA):
+        other = at("$.token", kind=kind)
+        assert confirmed(other, other, values) == other
+        assert confirmed(other, other, other) == ()
+        assert confirmed(values, values, other) == ()
+
+
 def test_where_legacy_changes_its_status_nothing_else_is_known():
     assert confirmed(at("$.a"), at("$.a"), status(200, 503)) == ()
     assert confirmed(status(200, 404), status(200, 404), status(200, 404)) == ()

@@ -13,6 +13,7 @@ from gateway.rules.fingerprint import (
     kind_of,
     looks_like_an_id,
     place_of,
+    without_aspect,
 )
 from gateway.rules.json_path import show_path
 
@@ -108,3 +109,15 @@ def test_a_fingerprint_stays_what_it_is():
 @given(st.text(), st.text())
 def test_nothing_raises(path, route):
     fingerprint("f", route, at(path))
+
+
+def test_another_type_and_an_absence_are_told_apart_from_another_value():
+    named = [kind_and_place(Difference(kind, "$.items[3].id", 1, 2)) for kind in Kind]
+    assert named == [
+        "body:presence $.items[*].id",
+        "body:presence $.items[*].id",
+        "body:type $.items[*].id",
+        "body $.items[*].id",
+        "body $.items[*].id",
+    ]
+    assert [without_aspect(each.partition(" ")[0]) for each in named] == ["body"] * 5

@@ -53,7 +53,9 @@ def test_a_count_costs_less_than_a_microsecond():
 def waiting(body=b"{}", prints=("a",)):
     made = compared({"a": 1}, {"a": 2})
     return Waiting(
-        type(made)(**{name: getattr(made, name) for name in made.__slots__} | {"asked": type(made.asked)("GET", "/", (), body)}),
+        type(made)(
+            **{name: getattr(made, name) for name in made.__slots__} | {"asked": type(made.asked)("GET", "/", (), body)}
+        ),
         PLAN,
         prints,
     )
