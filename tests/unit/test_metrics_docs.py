@@ -9,11 +9,12 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.errors import UpstreamErrorKind
-from gateway.model import Cohort, Outcome, Reason, Refusal, Side
+from gateway.model import Cohort, Outcome, Reason, Refusal, ShadowOutcome, Side
 from gateway.telemetry import catalogue
 from gateway.telemetry.catalogue import CONTROL_METRICS, METRICS, WORKER_METRICS, Kind
 from gateway.telemetry.live import HeldFlag, HeldUpstream, LiveCollector, WorkerReport
 from gateway.telemetry.metrics import RequestMetrics
+from gateway.telemetry.shadow_metrics import ShadowMetrics
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs/metrics.md").read_text()
@@ -99,8 +100,16 @@ def test_every_value_of_a_label_is_documented(label, values):
     assert {value.value for value in values} <= set(re.findall(r"`(\w+)`", row))
 
 
+def test_every_outcome_of_a_shadow_is_documented():
+    section = DOCS.partition("### `gateway_shadow_requests_total`")[2].partition("\n### ")[0]
+    assert {outcome.value for outcome in ShadowOutcome} == set(re.findall(r"`(\w+)`", section.partition("```")[0])) & {
+        *ShadowOutcome
+    }
+
+
 def test_workers_export_exactly_the_metrics_of_the_catalogue():
     metrics = RequestMetrics()
+    ShadowMetrics(metrics)
     exported = {
         (family.name + ("_total" if family.type == "counter" else ""), family.type, family.documentation)
         for family in metrics.registry.collect()
