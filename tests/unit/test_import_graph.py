@@ -42,7 +42,11 @@ ROWS = (
     ("upstream.api",),  # the contract alone, without the effects
     ("rules",),
     ("settings", "config"),
-    ("rules.json_path", "rules.shapes", "rules.tolerance"),  # what a rule of comparison is written in: files are read by it
+    (
+        "rules.json_path",
+        "rules.shapes",
+        "rules.tolerance",
+    ),  # what a rule of comparison is written in: files are read by it
     ("", "model", "errors", "percent", "runner", "compiled"),
 )
 """What people type first. A package stands for all that is in it, unless a module of it is named on its own; with a
