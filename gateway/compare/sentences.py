@@ -26,7 +26,9 @@ def nothing_compared(report: Report) -> str:
     """And what to do about it."""
     feature = report["feature"]
     if not report["shadows"]:
-        return f"nothing was compared yet; `gateway flag shadow {feature} 10` asks both sides for a tenth of its requests"
+        return (
+            f"nothing was compared yet; `gateway flag shadow {feature} 10` asks both sides for a tenth of its requests"
+        )
     return f"nothing was compared yet, of {count(report['shadows'], 'shadow')}: what became of them stands below"
 
 
