@@ -61,7 +61,7 @@ def differences_json(feature: str, stored: Stored) -> list[dict[str, Any]]:
     """All distinct ones, those that were seen most often first."""
     table = PairTable()
     add_fields(table, feature, dict(stored.pairs))
-    found = [each for each in _differences(feature, stored, table)]
+    found = _differences(feature, stored, table)
     return sorted(found, key=lambda each: (-each["count"], each["fingerprint"]))
 
 

@@ -5,10 +5,10 @@ import random
 import pytest
 import yaml
 
-from gateway.config.load import load
 from gateway.compare.lists import look_at_lists
 from gateway.compare.snippet import snippet
 from gateway.compare.suggest import Left, Rule, suggest
+from gateway.config.load import load
 
 QUIET = {"verdict": "undecided", "both": 0, "legacy_only": 0, "new_only": 0, "neither": 0}
 NOISE = {"verdict": "noise", "both": 12, "legacy_only": 0, "new_only": 0, "neither": 0}
