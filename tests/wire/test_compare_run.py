@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -131,7 +132,7 @@ def test_a_side_that_does_not_answer_is_told_at_once_and_nothing_is_sent(run, le
     assert other.seen == []
 
 
-def test_a_side_that_goes_away_on_the_way_ends_it(run, new):
+def test_a_side_that_goes_away_on_the_way_ends_it_and_its_requests_are_left_for_the_next_run(run, new, tmp_path):
     times = count()
     closing = threading.Thread(target=new.close)
 
@@ -141,10 +142,18 @@ def test_a_side_that_goes_away_on_the_way_ends_it(run, new):
         return text("the same\n", connection="close")
 
     new.answer = answer
-    status, said, _ = run(log_lines(*["/a"] * 3000), "--concurrency", "2", "--rate", "500")
+    log, options = log_lines(*["/a"] * 300), ("--concurrency", "2", "--resume", tmp_path / "state.json")
+    status, said, _ = run(log, *options)
     closing.join()
     assert status == 2
     assert "new takes no connections any more" in said
+    with service(port=int(new.url.rpartition(":")[2])) as again:
+        status, said, report = run(log, *options, "--json")
+        assert report["replay"]["done"] == 300
+        assert 250 < len(again.seen) < 300
+    left = numbers(report)
+    assert left["matches"] + left.get("failed", 0) == 300
+    assert left.get("failed", 0) <= 3  # those that were under way when it went
 
 
 def test_no_reply_of_new_is_no_match_and_no_reply_of_legacy_is_no_fault_of_news(run, legacy, new):
@@ -334,6 +343,27 @@ def test_after_ctrl_c_it_goes_on_where_it_stopped_and_the_report_is_of_the_whole
     third = CliRunner().invoke(app, options)
     assert (third.exit_code, json.loads(third.stdout)["features"]) == (1, report["features"])
     assert len(new.seen) == finished
+
+
+def test_a_state_that_cannot_be_written_any_more_costs_nothing_of_the_report(run, new, tmp_path):
+    folder = tmp_path / "states"
+    folder.mkdir()
+
+    def answer(_):
+        shutil.rmtree(folder, ignore_errors=True)
+        return text("the same\n")
+
+    new.answer = answer
+    status, said, _ = run(log_lines("/a", "/b"), "--resume", folder / "state.json")
+    assert status == 0
+    assert "no mismatches in 2 comparisons" in said
+    assert "state.json cannot be written" in said
+
+
+def test_a_state_that_cannot_be_written_at_all_is_refused_at_once(run, legacy, tmp_path):
+    status, said, _ = run(log_lines("/a"), "--resume", tmp_path / "nowhere" / "state.json")
+    assert (status, legacy.seen) == (2, [])
+    assert "cannot be written: No such file or directory" in said.replace("\n", " ")
 
 
 def test_a_second_ctrl_c_ends_it_at_once(legacy, new, tmp_path):
