@@ -1,6 +1,7 @@
 """What workers write of comparisons into a real Valkey, and what the control process reads back."""
 
 import asyncio
+import contextlib
 import itertools
 import time
 
@@ -133,7 +134,66 @@ async def test_samples_of_one_difference_are_capped_among_machines(ledgers, read
     assert len(set(found["samples"])) == MAX_SAMPLES_EACH
 
 
-async def test_a_flush_whose_answer_was_lost_counts_once(ledgers, reader):
+class Forwarder:
+    """Between a worker and its Redis. loses: it passes requests on, and cuts instead of answering."""
+
+    def __init__(self, port):
+        self.loses = False
+        self.lost = 0
+        self._to = port
+
+    async def serve(self):
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        return self._server.sockets[0].getsockname()[1]
+
+    async def aclose(self):
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _accept(self, client, to_client):
+        server, to_server = await asyncio.open_connection("127.0.0.1", self._to)
+        answers = asyncio.get_running_loop().create_task(self._answers(server, to_client), name="answers")
+        with contextlib.suppress(OSError):
+            while data := await client.read(65_536):
+                to_server.write(data)
+                await to_server.drain()
+        for end in (to_client, to_server):
+            end.close()
+        await asyncio.wait((answers,))
+
+    async def _answers(self, server, to_client):
+        with contextlib.suppress(OSError):
+            while data := await server.read(65_536):
+                if self.loses:
+                    self.lost += 1
+                    break
+                to_client.write(data)
+                await to_client.drain()
+        to_client.close()
+
+
+async def test_a_flush_whose_answer_is_lost_on_the_way_counts_once(shared_valkey, reader, namespace):
+    forwarder = Forwarder(shared_valkey.port)
+    port = await forwarder.serve()
+    ledger = Ledger(url=f"redis://127.0.0.1:{port}/0", namespace=namespace)
+    for number in range(3):
+        ledger.count("auth", ShadowOutcome.MISMATCH)
+        ledger.add(compared({"a": 1}, {"a": 2}), PLAN)
+        forwarder.loses = number > 0
+        await ledger.turn()
+        if number:
+            before = forwarder.lost
+            await ledger.turn()
+            assert forwarder.lost > before > 0
+    assert (await reader.feature("auth"))["mismatches"] == 2
+    forwarder.loses = False
+    await ledger.aclose()
+    await forwarder.aclose()
+    found = await reader.feature("auth")
+    assert (found["mismatches"], found["differences"][0]["count"]) == (3, 3)
+
+
+async def test_a_flush_that_is_sent_again_counts_once(ledgers, reader):
     """The server takes it, and the worker does not hear of it."""
     ledger = ledgers()
     ledger.count("auth", ShadowOutcome.MISMATCH)
