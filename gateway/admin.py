@@ -1,4 +1,4 @@
-"""The admin port: probes, metrics, status, explain and flags. JSON in, JSON out; faults are problem documents."""
+"""The admin port: probes, metrics, status, explain, flags, comparisons. JSON in and out; faults are problem documents."""
 
 import time
 from typing import Any
@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.admin_compare import CompareDesk
 from gateway.admin_guard import AdminGuard, problem, read_json
 from gateway.control_view import ControlView
 from gateway.errors import ClientError
@@ -58,6 +59,7 @@ class AdminApp:
                 Route("/api/flags", self._flags),
                 Route("/api/flags/{feature}", self._flag, methods=["GET", "POST"]),
                 Route("/api/flags/{feature}/history", self._history),
+                *CompareDesk(control).routes,
             ],
             exception_handlers={
                 HTTPException: _http_fault,

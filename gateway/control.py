@@ -20,6 +20,7 @@ import uvloop
 from gateway.admin import AdminApp
 from gateway.admin_guard import AdminFront
 from gateway.certificate_files import inspection
+from gateway.compare.reader import CompareReader
 from gateway.config.load import Inspection
 from gateway.control_view import ConfigState
 from gateway.deaths import read_deaths
@@ -77,6 +78,7 @@ class Control:
         self.workers = Workers(process)
         self.writer = self._writer(url) if url else None
         self.registry = WorkerRegistry(url=url, namespace=self.settings.namespace) if url else None
+        self.comparisons = CompareReader(url=url, namespace=self.settings.namespace) if url else None
         self._listener = socket.socket(fileno=process.listen_fd)
         self.access = Access(
             admin_token(os.environ, self.settings.admin_token_file),
@@ -314,7 +316,7 @@ class Control:
         await self.tasks.stop()
         await self.flags.stop()
         await self.workers.close()
-        for store in (self.writer, self.registry):
+        for store in (self.writer, self.registry, self.comparisons):
             if store is not None:
                 await store.aclose()
         return healthy

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gateway.compare.reader import CompareReader
 from gateway.config.faults import Fault
 from gateway.flags.registry import WorkerRegistry
 from gateway.flags.writer import FlagWriter
@@ -50,6 +51,7 @@ class ControlView(Protocol):
     flags: FlagFollower
     writer: FlagWriter | None
     registry: WorkerRegistry | None
+    comparisons: CompareReader | None
     workers: Workers
     traffic: Traffic
     draining: bool

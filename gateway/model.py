@@ -29,6 +29,7 @@ class Reason(StrEnum):
     """Why a side was chosen: the first rule that applied, in the order of `rules.decide`."""
 
     ROUTE = "route"
+    RETIRED = "retired"
     KILLED = "killed"
     UNKNOWN = "unknown"
     UNHEALTHY = "unhealthy"

@@ -25,23 +25,28 @@ errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 class AdminApi:
-    """One gateway's admin port."""
+    """One gateway's admin port. failure: the exit status where it cannot be asked, or refuses."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, *, failure: int = 1) -> None:
+        self._failure = failure
         self._base = base.rstrip("/")
         try:
             token = admin_token(os.environ)
         except (OSError, ValueError) as error:
-            fail(f"the admin token cannot be used: {error}")
+            self._fail(f"the admin token cannot be used: {error}")
         self._headers = {"authorization": f"Bearer {token.decode()}"} if token is not None else {}
 
     def get(self, path: str, **params: str) -> Any:
-        """The reply's JSON. Exits 1 with a problem in words."""
+        """The reply's JSON. Exits with a problem in words."""
         return self._ask("GET", path, params=params)
 
     def post(self, path: str, content: dict[str, Any]) -> Any:
-        """The reply's JSON. Exits 1 with a problem in words. Asks first where the gateway wants it confirmed."""
+        """The reply's JSON. Exits with a problem in words. Asks first where the gateway wants it confirmed."""
         return self._ask("POST", path, json=content)
+
+    def delete(self, path: str) -> Any:
+        """The reply's JSON. Exits with a problem in words."""
+        return self._ask("DELETE", path)
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:
         deadline = time.monotonic() + RECONNECT_SECONDS
@@ -55,23 +60,35 @@ class AdminApi:
                     if time.monotonic() < deadline:
                         time.sleep(0.2)  # a poll with a deadline: control may be coming back
                         continue
-                    fail(f"no gateway answers on {self._base} ({error}); is it running, and is --admin right?")
+                    self._fail(f"no gateway answers on {self._base} ({error}); is it running, and is --admin right?")
                 except httpx.HTTPError as error:
-                    fail(f"{self._base} did not answer: {error or type(error).__name__}")
+                    self._fail(f"{self._base} did not answer: {error or type(error).__name__}")
                 break
         if reply.status_code == 409 and method == "POST" and _wants_confirmation(reply):
             return self._ask(method, path, json={**more["json"], "confirm": True})
         if reply.status_code == 401:
             self._fail_without_token()
-        return _content(reply)
+        return self._content(reply)
 
     def _fail_without_token(self) -> NoReturn:
         if self._headers:
-            fail(f"{self._base} does not take the token of {ADMIN_TOKEN} or {ADMIN_TOKEN_FILE}: it has another")
-        fail(
+            self._fail(f"{self._base} does not take the token of {ADMIN_TOKEN} or {ADMIN_TOKEN_FILE}: it has another")
+        self._fail(
             f"{self._base} wants a token: set {ADMIN_TOKEN} to the one that the gateway was started with, or "
             f"{ADMIN_TOKEN_FILE} to the file that holds it"
         )
+
+    def _content(self, reply: httpx.Response) -> Any:
+        try:
+            content = reply.json()
+        except ValueError:
+            self._fail(f"the admin port answered {reply.status_code} with something that is not JSON; is --admin right?")
+        if reply.status_code >= 400:
+            self._fail(str(content.get("detail") or content.get("error") or content))
+        return content
+
+    def _fail(self, message: str) -> NoReturn:
+        fail(message, status=self._failure)
 
 
 def _wants_confirmation(reply: httpx.Response) -> bool:
@@ -93,17 +110,6 @@ def _content_or_nothing(reply: httpx.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _content(reply: httpx.Response) -> Any:
-    try:
-        content = reply.json()
-    except ValueError:
-        fail(f"the admin port answered {reply.status_code} with something that is not JSON; is --admin right?")
-    if reply.status_code >= 400:
-        fail(str(content.get("detail") or content.get("error") or content))
-    return content
-
 
 def safe(text: str) -> str:
     """Text from outside for a line with markup: brackets stay brackets, and nothing in it moves a cursor."""

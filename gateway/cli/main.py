@@ -3,7 +3,7 @@
 import typer
 
 from gateway import COMPILED, __version__
-from gateway.cli import flag
+from gateway.cli import compare, flag
 from gateway.cli.check import check
 from gateway.cli.compile import compile_
 from gateway.cli.explain import explain
@@ -29,6 +29,7 @@ app.command()(verify)
 app.command()(reload)
 app.command(name="compile")(compile_)
 app.add_typer(flag.app, name="flag")
+app.add_typer(compare.app, name="compare")
 
 
 @app.command()

@@ -10,6 +10,7 @@ from rich.table import Table
 from gateway.cli.api import AdminApi, console, safe
 from gateway.cli.flag import notes_of, state_of
 from gateway.cli.options import Admin, AsJson
+from gateway.compare.words import ago
 
 ENOUGH_SAMPLES = 100
 SOON_DAYS = 14
@@ -260,13 +261,9 @@ def _feature_notes(content: dict[str, Any]) -> list[str]:
 def _ago(at: str, now: float) -> str:
     """How long ago a recorded change was; what is no time is shown as it stands."""
     try:
-        seconds = max(0.0, now - datetime.fromisoformat(at).timestamp())
+        return ago(now - datetime.fromisoformat(at).timestamp())
     except ValueError:
         return safe(at)
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length:.0f} {unit} ago"
-    return f"{seconds:.0f} s ago"
 
 
 def _last_end(deaths: dict[str, Any] | None) -> str:

@@ -16,7 +16,7 @@ from gateway.config.schema import Cors, EncodedSlash, Feature, Route, RoutesFile
 
 M = TypeVar("M", bound=BaseModel)
 
-_STAND_INS = {Feature: {"legacy": "unknown", "new": "unknown"}, Route: {"path": "/"}, Upstream: {}}
+_STAND_INS = {Feature: {"new": "unknown"}, Route: {"path": "/"}, Upstream: {}}
 
 
 @dataclass(slots=True)

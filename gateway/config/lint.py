@@ -42,7 +42,8 @@ def _lint_names(draft: Draft, report: Report) -> None:
     used_features: set[str] = set()
     for name, feature in draft.each_feature():
         for side, upstream in (("legacy", feature.legacy), ("new", feature.new)):
-            _use(upstream, "upstream", draft.upstreams, used_upstreams, report, "features", name, side)
+            if upstream is not None:
+                _use(upstream, "upstream", draft.upstreams, used_upstreams, report, "features", name, side)
     for index, route in draft.each_route():
         if route.upstream is not None:
             _use(route.upstream, "upstream", draft.upstreams, used_upstreams, report, "routes", index, "upstream")

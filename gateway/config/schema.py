@@ -7,14 +7,11 @@ together. Only shape and single values are checked here; what keys mean to each 
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    GetJsonSchemaHandler,
-    PlainSerializer,
-)
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, PlainSerializer
 from pydantic.json_schema import JsonSchemaValue
 
+from gateway.config.comparison import NO_RULES, ShadowCompare
+from gateway.config.shadow import RouteShadow, Shadow, ShadowOfRoute
 from gateway.config.values import (
     Count,
     HeadSize,
@@ -171,7 +168,9 @@ class OnUnhealthy(StrEnum):
 class Feature(Model):
     """A slice of the application that is being migrated: the unit that is switched."""
 
-    legacy: Name = Field(description="The upstream of the old implementation.")
+    legacy: Name | None = Field(
+        None, description="The upstream of the old implementation; a feature without one is retired, and all on new."
+    )
     new: Name = Field(description="The upstream of the new implementation.")
     flag: str | None = Field(
         None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="The environment variable that may set the percent."
@@ -198,6 +197,24 @@ class Feature(Model):
     fallback_max_in_flight: PositiveCount = Field(32, description="Fallbacks at once, per worker.")
     override: Switch = Field(False, description="Whether a tester's signed token may choose the side.")
     reversible: Switch = Field(True, description="Whether legacy can read what new has written.")
+    shadow_basis_points: Percent = Field(
+        BasisPoints(0),
+        alias="shadow_percent",
+        json_schema_extra={"default": 0},
+        description="Of the requests that may be shadowed: sent to the other side too, and compared.",
+    )
+    noise_basis_points: Percent = Field(
+        BasisPoints(0),
+        alias="noise_percent",
+        json_schema_extra={"default": 0},
+        description="Of the shadows: legacy is asked twice, so that it is known how it differs from itself.",
+    )
+    compare: ShadowCompare = Field(NO_RULES, description="How replies of the two sides are compared.")
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether there is no legacy any more."""
+        return self.legacy is None
 
 
 class Cors(Model):
@@ -271,6 +288,8 @@ class Route(Model):
     cors: RouteCors = Field(
         None, description="Which origins may read replies; `false` for none, whatever holds for all."
     )
+    shadow: ShadowOfRoute = Field(RouteShadow(), description="Which requests may be shadowed; `false` for none.")
+    compare: ShadowCompare = Field(NO_RULES, description="Rules of comparison that come before the feature's.")
 
 
 class WebSocket(Model):
@@ -371,5 +390,6 @@ class RoutesFile(Model):
     drain_timeout_seconds: Pause = Field(30.0, description="For running requests to finish.")
     websocket: WebSocket = Field(WebSocket(), description="What WebSockets may do.")
     log: Log = Field(Log(), description="Which requests are logged.")
+    shadow: Shadow = Field(Shadow(), description="What shadows may cost a worker.")
     limits: Limits = Field(Limits(), description="What clients may ask of a worker.")
     cors: Cors | None = Field(None, description="Which origins' pages may read replies; a route's own replaces it.")

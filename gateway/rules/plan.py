@@ -16,9 +16,14 @@ from gateway.config.schema import (
     RoutesFile,
     Upstream,
 )
+from gateway.config.shadow import Shadow
+from gateway.model import BasisPoints
 from gateway.rules.cors import CorsPlan, compile_cors
 from gateway.rules.fallback import FallbackPlan, fallback_plan
+from gateway.rules.json_path import Pattern
 from gateway.rules.keys import KeySource, parse_source
+from gateway.rules.replies import ReplyRules
+from gateway.rules.reply_rules import headers_of, paths_of, reply_rules
 from gateway.rules.request_head import HeadLimits
 from gateway.rules.rewrite import PathRewrite
 from gateway.rules.routing import Router, compile_routes
@@ -41,7 +46,7 @@ class FeaturePlan:
     """A feature's fixed part; its live part is a `FeaturePolicy`. Pairs are (legacy, new).
 
     diverts: while new is known to be down, legacy serves everybody. fallback: what legacy answers for new.
-    override: a tester's token may choose the side.
+    override: a tester's token may choose the side. retired: there is no legacy any more, and both of each pair are new's.
     """
 
     name: str
@@ -53,6 +58,38 @@ class FeaturePlan:
     diverts: bool
     fallback: FallbackPlan | None
     override: bool
+    retired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowPlan:
+    """How the requests of one route are shadowed.
+
+    sample: of the feature's share of its requests. noise: of its shadows, those for which legacy is asked twice.
+    redact, redact_headers: what is left out of samples, headers in lower case. route: the route for people, its path as
+    written behind its host, where it has one.
+    """
+
+    methods: frozenset[bytes]
+    sample: BasisPoints
+    noise: BasisPoints
+    rules: ReplyRules
+    redact: tuple[Pattern, ...]
+    redact_headers: frozenset[str]
+    route: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowLimits:
+    """What shadows may cost a worker. max_body_bytes: of a request, and of either reply. max_held_bytes: of all that
+    wait. keep_seconds: of differences and samples.
+    """
+
+    timeout_seconds: float
+    max_in_flight: int
+    max_body_bytes: int
+    max_held_bytes: int
+    keep_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +97,8 @@ class Target:
     """Where a route leads: a feature, or one fixed upstream with its own rewrite.
 
     max_body_bytes: of a request. fallback_idempotent: what is idempotent may fall back, not only what is safe.
-    stream: its replies have no idle limit. cors: the route's own, or that of all routes; None where it is off.
+    stream: its replies have no idle limit. cors: the route's own, or that of all routes; None where it is off. shadow:
+    None where nothing of it may be shadowed.
     """
 
     route: Route
@@ -71,6 +109,7 @@ class Target:
     max_body_bytes: int
     stream: bool
     cors: CorsPlan | None
+    shadow: ShadowPlan | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +135,14 @@ class Plan:
     cors: CorsPlan | None
     has_cors: bool
     methods: frozenset[bytes]
+    shadow: ShadowLimits
 
 
 def compile_plan(routes: RoutesFile, sha256: str) -> Plan:
     """For `worker`, at start and after each accepted edit. `routes` has passed `gateway check`."""
     features = {name: _feature(name, feature) for name, feature in routes.features.items()}
     cors = _cors(routes.cors)
-    targets = tuple(_target(route, features, routes.limits, cors) for route in routes.routes)
+    targets = tuple(_target(route, features, routes, cors) for route in routes.routes)
     return Plan(
         sha256=sha256,
         routes=routes,
@@ -123,6 +163,7 @@ def compile_plan(routes: RoutesFile, sha256: str) -> Plan:
         cors=cors,
         has_cors=any(target.cors is not None for target in targets),
         methods=frozenset(method.encode() for route in routes.routes for method in route.methods),
+        shadow=_limits(routes.shadow),
     )
 
 
@@ -133,28 +174,63 @@ def _feature(name: str, feature: Feature) -> FeaturePlan:
         sources=sources,
         no_key=feature.no_key,
         cookie=next((source.name for source in sources if source.kind == "cookie"), ""),
-        upstreams=(feature.legacy, feature.new),
-        rewrites=(_rewrite(feature.rewrite.legacy), _rewrite(feature.rewrite.new)),
-        diverts=feature.reversible and feature.on_unhealthy is OnUnhealthy.LEGACY,
+        upstreams=(feature.legacy or feature.new, feature.new),
+        rewrites=_rewrites(feature),
+        diverts=not feature.is_retired and feature.reversible and feature.on_unhealthy is OnUnhealthy.LEGACY,
         fallback=_fallback(feature),
         override=feature.override,
+        retired=feature.is_retired,
     )
+
+
+def _rewrites(feature: Feature) -> tuple[PathRewrite | None, PathRewrite | None]:
+    new = _rewrite(feature.rewrite.new)
+    return (new if feature.is_retired else _rewrite(feature.rewrite.legacy)), new
 
 
 def _cors(cors: Cors | None) -> CorsPlan | None:
     return None if cors is None or cors.is_off else compile_cors(cors)
 
 
-def _target(route: Route, features: dict[str, FeaturePlan], limits: Limits, cors: CorsPlan | None) -> Target:
+def _target(route: Route, features: dict[str, FeaturePlan], routes: RoutesFile, cors: CorsPlan | None) -> Target:
     return Target(
         route=route,
         feature=features[route.feature] if route.feature is not None else None,
         upstream=route.upstream or "",
         rewrite=_rewrite(route.rewrite),
         fallback_idempotent=route.fallback_idempotent,
-        max_body_bytes=limits.max_body_bytes if route.max_body_bytes is None else route.max_body_bytes,
+        max_body_bytes=routes.limits.max_body_bytes if route.max_body_bytes is None else route.max_body_bytes,
         stream=route.stream,
         cors=cors if route.cors is None else _cors(route.cors),
+        shadow=_shadow(route, routes.features[route.feature]) if route.feature is not None else None,
+    )
+
+
+def _shadow(route: Route, feature: Feature) -> ShadowPlan | None:
+    """None, too, for a stream that does not ask for it by name: most never end."""
+    methods = frozenset(route.shadow.methods).intersection(route.methods or route.shadow.methods)
+    silent = route.stream and "shadow" not in route.model_fields_set
+    if feature.is_retired or silent or not methods:
+        return None
+    redact = [*route.compare.redact, *feature.compare.redact]
+    return ShadowPlan(
+        methods=frozenset(method.encode() for method in methods),
+        sample=route.shadow.sample,
+        noise=feature.noise_basis_points,
+        rules=reply_rules(route.compare, feature.compare),
+        redact=paths_of(redact),
+        redact_headers=headers_of(redact),
+        route=f"{route.host or ''}{route.path}",
+    )
+
+
+def _limits(shadow: Shadow) -> ShadowLimits:
+    return ShadowLimits(
+        timeout_seconds=shadow.timeout_seconds,
+        max_in_flight=shadow.max_in_flight,
+        max_body_bytes=shadow.max_body_bytes,
+        max_held_bytes=shadow.max_held_bytes,
+        keep_seconds=shadow.keep_seconds,
     )
 
 

@@ -10,10 +10,15 @@ from functools import lru_cache
 from typing import Final
 
 from gateway.config.schema import Cold, Feature, RoutesFile
-from gateway.model import NONE, BasisPoints, Source
+from gateway.model import ALL, NONE, BasisPoints, Source
 from gateway.rules.flagmodel import FeatureFlags, Known
 from gateway.rules.flagvalues import parse_environment
 from gateway.rules.flagwords import describe_held
+
+LEFT_IN_REDIS: Final = (
+    "a flag or a list still stands in Redis and says nothing: the feature is retired (routes.yaml names no legacy); "
+    "`gateway flag unset {}` and `gateway flag allow|deny --remove` take it out"
+)
 
 _NAMED_SOURCES: Final = (b"header:", b"cookie:", b"jwt:")
 _CLIENT_IP: Final = b"client_ip"
@@ -49,6 +54,8 @@ class FeaturePolicy:
     held: what Redis says and is not in force, and what to type; None where nothing is held.
     rev: of the flag as last read; 0 where it has none.
     reversible: legacy can read what new has written.
+    shadow: of the requests that may be shadowed; 0 while `unknown`. A kill leaves it as it is.
+    retired: there is no legacy any more: everything goes to new, whatever a flag says.
     """
 
     name: str
@@ -64,6 +71,8 @@ class FeaturePolicy:
     problems: tuple[str, ...] = ()
     rev: int = 0
     reversible: bool = True
+    shadow: BasisPoints = NONE
+    retired: bool = False
 
 
 def resolve(
@@ -84,6 +93,8 @@ def resolve_feature(
     """One feature, for callers that know that only it has changed."""
     feature = routes.features[name]
     flags = known.features.get(name) if known is not None and store_configured else None
+    if feature.is_retired:
+        return _retired(name, flags)
     never_read = store_configured and flags is None and routes.cold is Cold.LEGACY
     unknown = never_read or (flags is not None and bool(flags.unreadable))
     said, problems = _percents(feature, environment, flags)
@@ -103,6 +114,20 @@ def resolve_feature(
         problems=problems + (flags.problems if flags else ()),
         rev=(flags.rev or 0) if flags else 0,
         reversible=feature.reversible,
+        shadow=NONE if unknown else feature.shadow_basis_points,
+    )
+
+
+def _retired(name: str, flags: FeatureFlags | None) -> FeaturePolicy:
+    """Nothing decides about it any more, but what stands in Redis is told: somebody may believe that it does."""
+    left = flags is not None and (flags.percent, flags.enabled, *flags.allow, *flags.deny) != (None, None)
+    return FeaturePolicy(
+        name=name,
+        basis_points=ALL,
+        percent_source=Source.FILE,
+        problems=(LEFT_IN_REDIS.format(name),) if left else (),
+        rev=(flags.rev or 0) if flags else 0,
+        retired=True,
     )
 
 

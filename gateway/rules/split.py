@@ -60,6 +60,8 @@ def _first_that_applies(
     diverted: bool,
     override: Side | None,
 ) -> tuple[Side, Reason, int | None]:
+    if policy.retired:
+        return Side.NEW, Reason.RETIRED, None
     if policy.killed:
         return Side.LEGACY, Reason.KILLED, None
     if policy.unknown:

@@ -1,7 +1,5 @@
 """The reports for programs: JSON, and JUnit's XML as CI servers read it. docs/verify.md tells both shapes."""
 
-import re
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,9 +7,8 @@ from gateway.telemetry.redact import clean_text
 from gateway.verify.sentences import mode_notes, slower_lines, step_lines, verdict_sentence
 from gateway.verify.timing import Excess
 from gateway.verify.verdict import FeatureResult, ModeResult, StepResult, Verdict
-from gateway.verify.words import halves
-
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from gateway.compare.junit import Case, Suite, junit
+from gateway.compare.words import halves
 
 
 def as_json(results: Sequence[FeatureResult]) -> dict[str, Any]:
@@ -96,31 +93,14 @@ def _excess(excess: Excess) -> dict[str, float]:
 
 def as_junit(results: Sequence[FeatureResult]) -> bytes:
     """One testsuite for each feature, one testcase for each step and mode, one for the times."""
-    root = ET.Element("testsuites", name="gateway verify")
-    for result in results:
-        cases = list(_cases(result))
-        failures = sum(case.find("failure") is not None for case in cases)
-        skipped = sum(case.find("skipped") is not None for case in cases)
-        suite = ET.SubElement(
-            root,
-            "testsuite",
-            {
-                "name": result.feature,
-                "tests": str(len(cases)),
-                "failures": str(failures),
-                "errors": "0",
-                "skipped": str(skipped),
-                "time": f"{result.seconds:.3f}",
-            },
-        )
-        suite.extend(cases)
-        ET.SubElement(suite, "system-out").text = _xml(verdict_sentence(result))
-    ET.indent(root)
-    text: str = ET.tostring(root, encoding="unicode")
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'.encode()
+    return junit("gateway verify", [*map(_suite, results)])
 
 
-def _cases(result: FeatureResult) -> Iterator[ET.Element]:
+def _suite(result: FeatureResult) -> Suite:
+    return Suite(result.feature, [*_cases(result)], result.seconds, verdict_sentence(result))
+
+
+def _cases(result: FeatureResult) -> Iterator[Case]:
     for mode in result.modes:
         if mode.unplayed is not None:
             yield _case(result, mode.mode.value, "the whole mode", skipped=mode.unplayed)
@@ -149,20 +129,8 @@ def _case(
     *,
     failure: Sequence[str] = (),
     skipped: str | None = None,
-) -> ET.Element:
-    attributes = {"classname": f"{result.feature}.{mode}", "name": _xml(name), "file": result.file}
-    case = ET.Element("testcase", {**attributes, "time": f"{seconds or 0:.3f}"})
-    if failure:
-        told = ET.SubElement(case, "failure", message=_xml(failure[0]), type="difference")
-        told.text = _xml("\n".join(failure), one_line=False)
-    if skipped is not None:
-        ET.SubElement(case, "skipped", message=_xml(skipped))
-    return case
-
-
-def _xml(text: str, *, one_line: bool = True) -> str:
-    """What XML 1.0 can hold: it has no way to write most control characters, not even escaped."""
-    return _NO_XML.sub("\ufffd", clean_text(text, one_line=one_line))
+) -> Case:
+    return Case(f"{result.feature}.{mode}", name, result.file, seconds, failure, skipped)
 
 
 def _clean(text: str) -> str:

@@ -9,7 +9,7 @@ from gateway.rules.replies import Reply
 from gateway.rules.shapes import parse_shape
 from gateway.verify.schema import Expect, Matcher
 from gateway.verify.template import Values, fill, fill_json
-from gateway.verify.words import show
+from gateway.compare.words import show
 
 
 def unmet(expect: Expect, reply: Reply, values: Values) -> list[str]:

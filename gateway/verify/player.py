@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from gateway.config.comparison import HEADER
 from gateway.rules.json_path import parse_path
 from gateway.rules.keys import parse_source
 from gateway.rules.replies import Reply
 from gateway.verify.expect import unmet
-from gateway.verify.schema import HEADER, Scenario, Step
+from gateway.verify.schema import Scenario, Step
 from gateway.verify.send import Message, NoReplyError, Timed, message_of, new_client, send
 from gateway.verify.template import UnknownNameError, fill
 

@@ -3,21 +3,14 @@
 Values are checked here, each by itself; what keys mean to each other is in `load`.
 """
 
-import re
-from collections.abc import Callable
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from gateway.config.comparison import BodyPath, Compare, HeaderName, Place, Regex, checked
 from gateway.config.values import Model, Name, Seconds, Switch
-from gateway.rules.compare import Tolerance
-from gateway.rules.json_path import parse_path
 from gateway.rules.shapes import SHAPES, parse_shape
-
-HEADER = "header:"
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_TOLERANCE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(%|s)?")
 
 
 def plain(value: Any) -> Any:
@@ -29,45 +22,11 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, list) else value
 
 
-def _checked(check: Callable[[str], object]) -> Callable[[str], str]:
-    """A text that a parser takes; its ValueError says what is wrong."""
-
-    def validate(text: str) -> str:
-        check(text)
-        return text
-
-    return validate
-
-
-def _place(text: str) -> None:
-    """A path in the body, or a header."""
-    if not text.startswith(HEADER):
-        parse_path(text)
-    elif _HEADER_NAME.fullmatch(text.removeprefix(HEADER)) is None:
-        raise ValueError(f'"{text}" names no header; write header:NAME')
-
-
-def _pattern(text: str) -> None:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"is no regular expression: {error}; check its brackets and backslashes") from None
-
-
 def _status(value: Any) -> Any:
     values = value if isinstance(value, list) else [value]
     if not values or not all(type(each) is int and 100 <= each <= 599 for each in values):
         raise ValueError("is no status; write e.g. 404, or [200, 206] where either is right")
     return tuple(values)
-
-
-def _tolerance(value: Any) -> Any:
-    if isinstance(value, Tolerance):
-        return value
-    found = None if isinstance(value, bool) else _TOLERANCE.fullmatch(str(value))
-    if found is None:
-        raise ValueError('is no tolerance; write a number, or in quotes "5 %" or "2 s"')
-    return Tolerance(float(found[1]), found[2] or "")
 
 
 def _matcher(value: Any) -> Any:
@@ -91,16 +50,10 @@ def _content(value: Any) -> Any:
     return plain(value)
 
 
-Place = Annotated[str, AfterValidator(_checked(_place))]
-BodyPath = Annotated[str, AfterValidator(_checked(parse_path))]
-ShapeName = Annotated[str, AfterValidator(_checked(parse_shape))]
-Regex = Annotated[str, AfterValidator(_checked(_pattern))]
-HeaderName = Annotated[str, Field(pattern=f"^{_HEADER_NAME.pattern}$")]
 Variable = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
 Statuses = Annotated[tuple[int, ...], BeforeValidator(_status)]
-Tolerances = Annotated[Tolerance, BeforeValidator(_tolerance)]
 Content = Annotated[Any, BeforeValidator(_content)]
-TypeName = Annotated[str, AfterValidator(_checked(parse_shape))]
+TypeName = Annotated[str, AfterValidator(checked(parse_shape))]
 
 
 class Matcher(Model):
@@ -160,39 +113,6 @@ class Until(Model):
 
     within_seconds: Seconds = Field(description="After that it has failed.")
     every_seconds: Seconds = Field(0.1, description="The pause between two tries.")
-
-
-class Unordered(Model):
-    """A list whose order means nothing."""
-
-    path: BodyPath = Field(description="Where the list is.")
-    by: str | None = Field(None, description="The key by which items belong together.")
-
-
-def _unordered(value: Any) -> Any:
-    return {"path": value} if isinstance(value, str) else value
-
-
-def _headers(value: Any) -> Any:
-    return None if value == "all" else value
-
-
-class Compare(Model):
-    """How the replies of both sides are held against each other; a step's rules come before the scenario's."""
-
-    ignore: tuple[Place, ...] = Field((), description="Not looked at.")
-    unordered: tuple[Annotated[Unordered, BeforeValidator(_unordered)], ...] = Field(
-        (), description="Lists in any order."
-    )
-    tolerance: dict[BodyPath, Tolerances] = Field({}, description="How far apart values may be.")
-    same: dict[Place, ShapeName] = Field({}, description="What both must look like, where values differ.")
-    mask: tuple[Regex, ...] = Field((), description="What is like anything that it matches, in text and headers.")
-    headers: Annotated[tuple[HeaderName, ...] | None, BeforeValidator(_headers)] = Field(
-        None, description="Those to compare; all, but for those that differ by nature."
-    )
-    body: Literal["json", "text", "events", "digest", "ignore"] | None = Field(
-        None, description="How; by its content type."
-    )
 
 
 class Step(Model):

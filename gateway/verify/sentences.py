@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from gateway.compare.words import count
 from gateway.verify.timing import Timing
 from gateway.verify.verdict import FeatureResult, ModeResult, StepResult, Verdict
 
@@ -87,7 +88,3 @@ def mode_notes(mode: ModeResult) -> list[str]:
 
 def milliseconds(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds * 1000:.1f} ms"
-
-
-def count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -35,7 +35,12 @@ def find_targets(feature: str, routes: Path, *, legacy: str, new: str, needs_rou
         known = ", ".join(content.features) or "none"
         raise TargetError(f"{routes} has no feature {feature}; there are: {known}")
     found = content.features[feature]
-    sides = (legacy or _url(content, found.legacy), new or _url(content, found.new))
+    if found.legacy is None and (needs_routes or not legacy):
+        raise TargetError(
+            f"{feature} is retired: {routes} names no legacy that new could be compared with; where one still runs, "
+            "give its address with --legacy, and --no-gateway"
+        )
+    sides = (legacy or _url(content, found.legacy or found.new), new or _url(content, found.new))
     return Targets(*sides, found.key)
 
 

@@ -7,11 +7,11 @@ from statistics import median
 
 from gateway.rules.compare import Difference
 from gateway.rules.replies import compare_replies
+from gateway.rules.reply_rules import reply_rules
 from gateway.verify.player import Outcome, Play
-from gateway.verify.rules import reply_rules
 from gateway.verify.schema import Scenario
 from gateway.verify.timing import Timing
-from gateway.verify.words import describe
+from gateway.compare.words import describe
 
 
 class Mode(StrEnum):

@@ -11,12 +11,16 @@ import yaml
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from gateway.cli.main import app
+from gateway.compare.reader import CompareReader
 from gateway.errors import UpstreamErrorKind
 from gateway.flags.registry import HeldFlag, WorkerRegistry
 from gateway.flags.stored import FlagConflictError
 from gateway.flags.writer import FlagWriter
-from gateway.model import BasisPoints, Reason
+from gateway.model import BasisPoints, Reason, ShadowOutcome
+from gateway.rules.compared import Pair
+from gateway.shadow.ledger import Ledger
 from gateway.telemetry.catalogue import METRICS
+from tests.support.comparing import compared, shadow_plan
 from tests.support.flagtools import until, watching
 from tests.support.valkey_server import ValkeyServer
 from traffic.options import parser_of_traffic
@@ -25,7 +29,8 @@ ROOT = Path(__file__).parents[2]
 SECURITY = ROOT / "SECURITY.md"
 DOCUMENTS = (ROOT / "README.md", ROOT / "CHANGELOG.md", SECURITY, *sorted((ROOT / "docs").glob("*.md")))
 OPERATING = (ROOT / "docs/operating.md").read_text()
-COMMANDS = OPERATING + (ROOT / "docs/verify.md").read_text()  # a command with a guide of its own is described there
+COMMANDS = OPERATING + "".join((ROOT / "docs" / name).read_text() for name in ("verify.md", "compare.md"))
+# A command with a guide of its own is described there.
 LIFE = (ROOT / "docs/life-of-a-request.md").read_text()
 RULES = (ROOT / "deploy/prometheus/gateway.rules.yml").read_text()
 
@@ -255,7 +260,7 @@ def test_every_reason_and_every_kind_of_failure_is_in_the_life_of_a_request():
 def test_keys_in_redis_that_documents_name_are_ours():
     for document in DOCUMENTS:
         kinds = set(re.findall(r"\bgateway:(\w+)", document.read_text()))
-        assert kinds <= {"flag", "allow", "deny", "history", "epoch", "workers", "beats"}, document.name
+        assert kinds <= {"flag", "allow", "deny", "history", "epoch", "workers", "beats", "compare"}, document.name
 
 
 def test_pictures_load_nothing_from_elsewhere():
@@ -275,9 +280,11 @@ async def test_the_least_rights_of_the_operating_guide_suffice(own_valkey: Valke
         url = f"redis://gateway:secret@127.0.0.1:{own_valkey.port}/0"
         writer = FlagWriter(url=url, namespace="gateway")
         registry = WorkerRegistry(url=url, namespace="gateway", worker="a:w0:1")
+        ledger, reader = Ledger(url=url, namespace="gateway"), CompareReader(url=url, namespace="gateway")
         async with watching(url, creates_epoch=True) as watched:
             await watched.until_up()
             await _use_everything(writer, registry)
+            await _compare_everything(ledger, reader)
             await watched.until_percent(25)
             plain.hset("gateway:flag:atuh", "percent", "1")
             await until(lambda: any("atuh" in event.text for event in watched.events))
@@ -287,8 +294,25 @@ async def test_the_least_rights_of_the_operating_guide_suffice(own_valkey: Valke
             assert watched.watcher.problem is None
         await writer.aclose()
         await registry.aclose()
+        await ledger.aclose()
+        await reader.aclose()
         assert plain.exists("gateway:epoch")
         assert plain.execute_command("ACL", "LOG") == []
+
+
+async def _compare_everything(ledger: Ledger, reader: CompareReader) -> None:
+    ledger.count("auth", ShadowOutcome.MISMATCH)
+    ledger.add(compared({"a": 1, "t": 0.5}, {"a": 2, "t": 0.7}, when=1.0), shadow_plan())
+    ledger.pair(Pair("auth", "/a", frozenset(("body $.a",)), frozenset()))
+    for _ in range(2):
+        await ledger.turn()
+        ledger.keep_seconds = 60  # so that what was seen long ago is forgotten, too
+        ledger.count("auth", ShadowOutcome.MATCH)
+    found = await reader.feature("auth")
+    assert (found["compared"], len(found["differences"])) == (2, 0)
+    assert len((await reader.totals(["auth"]))["auth"]) > 0
+    assert await reader.sample("ab") is None
+    await reader.clear("auth")
 
 
 async def _use_everything(writer: FlagWriter, registry: WorkerRegistry) -> None:

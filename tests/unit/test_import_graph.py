@@ -16,11 +16,13 @@ ROWS = (
     ("verify",),  # asks a running gateway from outside, as the commands do
     ("serve", "edge", "accept"),
     ("worker", "control"),
-    ("proxy", "attempts", "client", "body", "reception", "recorder", "outbound", "reply", "websocket*"),
+    ("proxy", "shadow", "attempts", "client", "body", "reception", "recorder", "outbound", "reply", "websocket*"),
     (
         "reload",
         "admin",
         "admin_guard",
+        "admin_compare",
+        "compare",
         "status",
         "flagdesk",
         "control_view",
@@ -40,6 +42,7 @@ ROWS = (
     ("upstream.api",),  # the contract alone, without the effects
     ("rules",),
     ("settings", "config"),
+    ("rules.json_path", "rules.shapes", "rules.tolerance"),  # what a rule of comparison is written in: files are read by it
     ("", "model", "errors", "percent", "runner", "compiled"),
 )
 """What people type first. A package stands for all that is in it, unless a module of it is named on its own; with a
@@ -154,7 +157,7 @@ def test_rules_ask_no_clock():
 @pytest.mark.parametrize("module", [name for name in GATEWAY if name.split(".")[0] == "rules"])
 def test_rules_use_of_the_configuration_only_its_shape(module):
     config = {name for name in own(GATEWAY[module]) if name.startswith("config")}
-    assert config <= {"config.schema", "config.patterns"}
+    assert config <= {"config.schema", "config.patterns", "config.comparison", "config.shadow"}
 
 
 @pytest.mark.parametrize("package", INDEPENDENT)

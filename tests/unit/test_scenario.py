@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from gateway.config.comparison import Compare, Unordered
+from gateway.rules.reply_rules import reply_rules
 from gateway.verify.load import BUILT_IN, load_scenario, parse_scenario
-from gateway.verify.rules import reply_rules
-from gateway.verify.schema import Compare, Expect, Matcher, Part, Request, Scenario, Step, Unordered, Until
+from gateway.verify.schema import Expect, Matcher, Part, Request, Scenario, Step, Until
 from gateway.verify.send import BOUNDARY, message_of
 from gateway.verify.template import UnknownNameError, fill, fill_json, names_in
 

@@ -11,7 +11,7 @@ from gateway.verify.documents import as_json, as_junit
 from gateway.verify.expect import unmet
 from gateway.verify.schema import Expect
 from gateway.verify.verdict import FeatureResult, Finding, Mode, ModeResult, StepResult, Verdict
-from gateway.verify.words import describe, show
+from gateway.compare.words import describe, show
 
 
 @pytest.mark.parametrize(

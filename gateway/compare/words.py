@@ -89,3 +89,16 @@ def _split(path: str) -> tuple[str, str]:
 
 def _plain(name: str) -> str:
     return re.sub(r"[\W_]", "", name).lower()
+
+
+def count(number: int, noun: str) -> str:
+    """`1 step`, `12 steps`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def ago(seconds: float) -> str:
+    """`3 d ago`: in the largest unit that there is one of."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit} ago"
+    return f"{max(0.0, seconds):.0f} s ago"

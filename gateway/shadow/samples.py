@@ -1,0 +1,60 @@
+"""What is kept of a comparison is written without secrets here, in a thread: bodies may be long, and clients wait for
+nothing of it. Nothing of a request or a reply leaves the process but by way of this.
+"""
+
+import secrets
+from typing import Any, Final
+
+import orjson
+import structlog
+
+from gateway.rules.hide import hidden
+from gateway.shadow.batch import Batch, Sample, Waiting
+
+MAX_EXAMPLE: Final = 300
+"""Characters of each value of an example; a sample has more of it."""
+
+log = structlog.get_logger("compare")
+
+
+def prepare(batch: Batch) -> None:
+    """Makes samples of all that wait for it in a batch, and examples of their differences."""
+    while batch.waiting:
+        waiting = batch.waiting.pop(0)
+        feature = waiting.compared.feature
+        try:
+            sample, examples = _written(waiting)
+        except Exception:
+            # Whatever a service has sent to make it fail: one sample is lost, and no count.
+            log.exception("a sample cannot be kept", feature=feature)
+            batch.leave_out(feature, "samples")
+            continue
+        batch.samples.append(sample)
+        for fingerprint, example in examples.items():
+            found = batch.found.get(fingerprint)
+            if found is not None and found.example is None:
+                found.example = example
+
+
+def _written(waiting: Waiting) -> tuple[Sample, dict[str, dict[str, str | None]]]:
+    """A sample, and by fingerprint the first example of each of its differences."""
+    sample_id = secrets.token_hex(6)
+    content = hidden(waiting.compared, waiting.plan.redact, waiting.plan.redact_headers)
+    examples: dict[str, dict[str, str | None]] = {}
+    for difference in content["differences"]:
+        examples.setdefault(difference["fingerprint"], _example(difference))
+    written = orjson.dumps({"id": sample_id, **content})
+    return Sample(sample_id, waiting.compared.feature, waiting.fingerprints, written), examples
+
+
+def _example(difference: dict[str, Any]) -> dict[str, str | None]:
+    return {
+        "path": difference["path"],
+        "legacy": _short(difference["legacy"]),
+        "new": _short(difference["new"]),
+        "expected": difference["expected"],
+    }
+
+
+def _short(text: str | None) -> str | None:
+    return text if text is None or len(text) <= MAX_EXAMPLE else f"{text[:MAX_EXAMPLE]}..."

@@ -1,0 +1,104 @@
+"""A worker's ledger without Redis: bounded, and knowing its own pairs."""
+
+import timeit
+
+from gateway.compare.limits import MAX_DIFFERENCES
+from gateway.model import ShadowOutcome
+from gateway.rules.compared import Pair
+from gateway.rules.noise import Verdict
+from gateway.shadow.batch import MAX_HELD_BYTES, MAX_WAITING, Batch, Waiting
+from gateway.shadow.differences import groups_of, stored_place
+from gateway.shadow.ledger import Ledger
+from gateway.shadow.samples import prepare
+from tests.support.comparing import compared, difference, shadow_plan
+
+PLAN = shadow_plan()
+
+
+def alone():
+    return Ledger(url=None, namespace="gateway")
+
+
+async def test_everything_stays_bounded_in_memory():
+    ledger = alone()
+    for number in range(MAX_DIFFERENCES + 50):
+        ledger.count("auth", ShadowOutcome.MISMATCH)
+        ledger.add(compared({f"field_x{number}": 1}, {f"field_x{number}": 2}), PLAN)
+        ledger.pair(Pair("auth", "/a", frozenset((f"body $.x{number}",)), frozenset()))
+    await ledger.turn()
+    await ledger.aclose()
+    batch = ledger._batch
+    assert len(batch.found) == MAX_DIFFERENCES
+    assert batch.left_out["auth", "differences"] == 50
+    assert batch.waiting == []
+    assert batch.counts == {("auth", ShadowOutcome.MISMATCH): MAX_DIFFERENCES + 50}
+
+
+def test_its_own_pairs_decide():
+    ledger = alone()
+    for _ in range(40):
+        ledger.pair(Pair("auth", "/a", frozenset(("body $.a",)), frozenset(("body $.a", "body $.b"))))
+    assert ledger.verdict("auth", "/a", "body $.a") is Verdict.NOISE
+    assert ledger.verdict("auth", "/a", "body $.b") is Verdict.MISMATCH
+    assert ledger.verdict("auth", "/b", "body $.a") is Verdict.UNDECIDED
+    assert ledger.verdict("upload", "/a", "body $.a") is Verdict.UNDECIDED
+
+
+def test_a_count_costs_less_than_a_microsecond():
+    ledger = alone()
+    best = min(timeit.repeat(lambda: ledger.count("auth", ShadowOutcome.MATCH), number=20_000, repeat=5)) / 20_000
+    assert best < 1e-6
+
+
+def waiting(body=b"{}", prints=("a",)):
+    made = compared({"a": 1}, {"a": 2})
+    return Waiting(
+        type(made)(**{name: getattr(made, name) for name in made.__slots__} | {"asked": type(made.asked)("GET", "/", (), body)}),
+        PLAN,
+        prints,
+    )
+
+
+def test_samples_that_wait_are_bounded_by_number_and_bytes():
+    batch = Batch()
+    assert sum(batch.add_sample(waiting(prints=(str(number),))) for number in range(100)) == MAX_WAITING
+    batch, large = Batch(), b"x" * 1_000_000
+    added = sum(batch.add_sample(waiting(large)) for _ in range(10))
+    assert added == MAX_HELD_BYTES // 1_000_100
+    assert batch.held_bytes <= MAX_HELD_BYTES
+
+
+def test_a_sample_that_cannot_be_written_costs_no_other(monkeypatch):
+    batch = Batch()
+    for name in ("good", "bad", "fine"):
+        batch.add_sample(waiting(prints=(name,)))
+    real = prepare.__globals__["hidden"]
+    calls = []
+
+    def sometimes(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise ZeroDivisionError
+        return real(*arguments)
+
+    monkeypatch.setitem(prepare.__globals__, "hidden", sometimes)
+    prepare(batch)
+    assert [sample.fingerprints for sample in batch.samples] == [("good",), ("fine",)]
+    assert batch.left_out == {("auth", "samples"): 1}
+
+
+def test_items_of_a_list_are_one_difference_with_what_all_have_in_common():
+    ones = [difference(f"$.items[{number}].n", number, number + number) for number in range(1, 5)]
+    (group,) = groups_of(ones)
+    assert (group.place, group.traits, group.furthest) == ("body $.items[*].n", {"number"}, 4.0)
+    (mixed,) = groups_of([*ones, difference("$.items[9].n", 1, 2.5)])
+    assert (mixed.traits, mixed.furthest) == (frozenset(), None)
+
+
+def test_places_tell_nothing_below_a_secrets_name():
+    assert stored_place("body $.items[*].id") == "body $.items[*].id"
+    assert stored_place("header header:etag") == "header header:etag"
+    assert stored_place("body $.users.*.tokens.hunter.two") == "body $.users.*.tokens"
+    assert stored_place('body $["my secret"][*]') == 'body $["my secret"]'
+    assert stored_place("body $..password.x") == "body $..password"
+    assert "eyJhbGci" not in stored_place('body $["eyJhbGci.eyJzdWIi.c2lnbmF0"]')
