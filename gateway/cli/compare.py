@@ -11,6 +11,7 @@ from urllib.parse import quote
 import typer
 
 from gateway.cli.api import AdminApi, console, errors, fail, safe
+from gateway.cli.compare_run import run
 from gateway.cli.options import Admin, AsJson
 from gateway.compare.lists import EACH
 from gateway.compare.sample_terminal import print_sample
@@ -21,6 +22,7 @@ from gateway.compare.suggest import suggest as rules_for
 from gateway.compare.terminal import print_report
 
 app = typer.Typer(no_args_is_help=True, help="What differs between legacy and new, by requests that went to both.")
+app.command()(run)
 
 UNUSABLE = 2
 """Exit status where nothing can be told: 1 says that the sides differ."""

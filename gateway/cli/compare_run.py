@@ -38,7 +38,7 @@ def run(
         Path | None, typer.Option("--routes", help="Features, rewrites and rules; without it all is one feature.")
     ] = None,
     format_: Annotated[Format | None, typer.Option("--format", help="Of the file; seen by its content.")] = None,
-    methods: Annotated[str, typer.Option("--methods", help="Those that are sent; others change something.")] = "GET,HEAD",
+    methods: Annotated[str, typer.Option("--methods", help="Those that are sent.")] = "GET,HEAD",
     host: Annotated[str, typer.Option("--host", help="Only requests to this host.")] = "",
     path: Annotated[
         list[str], typer.Option("--path", help="Only such paths, written as in routes.yaml; repeatable.")
@@ -53,11 +53,11 @@ def run(
     ignore: Annotated[
         list[str], typer.Option("--ignore", help="A place that is not compared: $.path or header:NAME; repeatable.")
     ] = [],  # noqa: B006
-    rate: Annotated[float, typer.Option("--rate", min=0.01, max=100_000, help="Requests a second, to each side.")] = 10.0,
+    rate: Annotated[float, typer.Option("--rate", min=0.01, max=100_000, help="Requests a second.")] = 10.0,
     concurrency: Annotated[int, typer.Option("--concurrency", min=1, max=1000, help="Requests at once.")] = 8,
     timeout: Annotated[float, typer.Option("--timeout", min=0.1, max=3600, help="Seconds for a whole reply.")] = 10.0,
     max_body_bytes: Annotated[
-        int, typer.Option("--max-body-bytes", min=0, max=MAX_SIZE, help="Of a request, and of either reply.")
+        int, typer.Option("--max-body-bytes", min=1, max=MAX_SIZE, help="Of a request, and of either reply.")
     ] = 1_048_576,
     resume: Annotated[
         Path | None, typer.Option("--resume", help="Writes here how far it is, and goes on from what stands there.")
@@ -65,8 +65,8 @@ def run(
     as_json_: AsJson = False,
     junit: Annotated[Path | None, typer.Option("--junit", help="Writes the report as JUnit XML here.")] = None,
 ) -> None:
-    """Sends recorded requests to both sides and tells what differs. Exits 1 where something does, 2 where nothing can be
-    sent, 130 after Ctrl-C.
+    """Sends recorded requests to both sides and tells what differs. Exits 1 where something does, 2 where nothing can
+    be sent, 130 after Ctrl-C.
     """
     typed = Typed(
         file=file,

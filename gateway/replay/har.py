@@ -45,7 +45,8 @@ def har_requests(entries: list[Any]) -> Iterator[Recorded | Unreadable | None]:
         try:
             yield _request(place, request)
         except NoRequestError as error:
-            yield unreadable(place, str(error), f"{request.get('method')} {request.get('url')}".encode("utf-8", "replace"))
+            shown = f"{request.get('method')} {request.get('url')}"
+            yield unreadable(place, str(error), shown.encode("utf-8", "replace"))
 
 
 def _request(place: int, request: Mapping[str, Any]) -> Recorded | None:
@@ -60,7 +61,8 @@ def _request(place: int, request: Mapping[str, Any]) -> Recorded | None:
     body, content_type = _body(request, method)
     if content_type and not any(name.lower() == "content-type" for name, _ in fields):
         fields.append(("content-type", content_type))
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query or f"{url}".partition("#")[0].endswith("?") else "")
+    has_query = parts.query or url.partition("#")[0].endswith("?")
+    target = (parts.path or "/") + (f"?{parts.query}" if has_query else "")
     return checked(
         place,
         _bytes(method),

@@ -24,8 +24,8 @@ class NotThereError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """extra: fields that go with each request. state_file: None where nothing is to be resumed. begun_with: what must be
-    the same when it is, by the names of options.
+    """extra: fields that go with each request. state_file: None where nothing is to be resumed. begun_with: what must
+    be the same when it is, by the names of options.
     """
 
     source: Source

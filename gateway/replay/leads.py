@@ -1,17 +1,18 @@
 """Where a recorded request leads: to which feature, by which rules, with which path on either side.
 
-With a routes.yaml the gateway's own matching tells (`compile_plan`, `find_target`), so that a request is compared as its
-shadow would be. Without one everything is one feature.
+With a routes.yaml the gateway's own matching tells (`compile_plan`, `find_target`), so that a request is compared as
+its shadow would be. Without one everything is one feature.
 """
 
 from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway.config.comparison import NO_RULES, Compare
+from gateway.config.schema import EncodedSlash
 from gateway.errors import ClientError
 from gateway.model import ALL, NONE
-from gateway.replay.record import Recorded
 from gateway.replay.left_out import LeftOut
+from gateway.replay.record import Recorded
 from gateway.rules.assign import find_target
 from gateway.rules.fingerprint import looks_like_an_id
 from gateway.rules.headers import by_name
@@ -19,14 +20,13 @@ from gateway.rules.plan import Plan, ShadowPlan, Target
 from gateway.rules.replies import ReplyRules
 from gateway.rules.reply_rules import headers_of, paths_of, reply_rules
 from gateway.rules.rewrite import PathRewrite
-from gateway.config.schema import EncodedSlash
 
 ONE_FEATURE: Final = "replay"
 
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """plan: rules, redaction and the route's label. rewrites, keeps_host: legacy's and new's. decode_slash: as the file's
+    """plan: rules, redaction and the route's label. rewrites, keeps_host: legacy's and new's. decode_slash: as
     `encoded_slash: separator` has it.
     """
 
@@ -50,7 +50,9 @@ class OneFeature:
 class ByRoutes:
     """By the routes of one file. extra: fields that go with each request, by which routes may match too."""
 
-    def __init__(self, plan: Plan, *, ignore: tuple[str, ...] = (), extra: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    def __init__(
+        self, plan: Plan, *, ignore: tuple[str, ...] = (), extra: tuple[tuple[bytes, bytes], ...] = ()
+    ) -> None:
         self._plan = plan
         self._extra = extra
         leads = {id(target): self._lead(target) for target in plan.targets}

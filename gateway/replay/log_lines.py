@@ -9,8 +9,8 @@ from typing import Final
 import orjson
 
 from gateway.replay.record import NoRequestError, Recorded, Unreadable, checked, unreadable
+from gateway.rules.secrecy import HIDDEN
 from gateway.telemetry.logs import MAX_PATH
-from gateway.telemetry.redact import HIDDEN
 
 _QUOTED: Final = rb'"((?:[^"\\]++|\\.)*+)"'
 _ACCESS: Final = re.compile(
@@ -44,7 +44,7 @@ def access_line(place: int, line: bytes) -> Recorded | Unreadable:
 
 
 def _unescaped(text: bytes) -> bytes:
-    r"""nginx writes `\x22`, Apache `\"` and `\n` as well."""
+    r"""As `\x22`, which nginx writes, or as `\"` and `\n`, which Apache writes as well."""
     return _ESCAPE.sub(_byte, text) if b"\\" in text else text
 
 
@@ -56,7 +56,7 @@ def _byte(found: re.Match[bytes]) -> bytes:
 
 
 def gateway_line(place: int, line: bytes) -> Recorded | Unreadable | None:
-    """One of `gateway serve`, perhaps behind what a container's log puts before it. None for a line of another event."""
+    """One of `gateway serve`, perhaps behind what a container's log puts before it. None for another event."""
     start = line.find(b"{")
     try:
         said = orjson.loads(line[start:]) if start >= 0 else None

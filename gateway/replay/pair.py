@@ -42,7 +42,7 @@ class Result:
 
 
 class Comparer:
-    """sides: legacy's and new's. extra: fields that go with each request, and are secrets. max_body_bytes: of a request's."""
+    """sides: legacy's and new's. extra: go with each request, and are secrets. max_body_bytes: of a request."""
 
     def __init__(
         self, sides: tuple[AskedSide, AskedSide], *, extra: Sequence[tuple[bytes, bytes]] = (), max_body_bytes: int
@@ -96,7 +96,8 @@ class Comparer:
         answers: tuple[Answer, Answer],
     ) -> Compared:
         recorded, lead = chosen.recorded, chosen.lead
-        fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in sent_fields(recorded, self._extra)]
+        sent = sent_fields(recorded, self._extra)
+        fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in sent]
         legacy, new = answers
         return Compared(
             feature=lead.feature,

@@ -1,4 +1,4 @@
-"""One recorded request, from whatever it was recorded in: checked as the gateway checks what comes on the wire. Pure."""
+"""One recorded request, whatever it was recorded in: checked as the gateway checks what comes on the wire. Pure."""
 
 import re
 from collections.abc import Iterable

@@ -37,8 +37,8 @@ class Standing:
 
 
 class Run:
-    """mark, tally: filled while it runs; whole when `play` returns. noun: what places of the record are. save: writes the
-    state, called about once a second and at the end; progress: told after each request.
+    """mark, tally: filled while it runs; whole when `play` returns. noun: what places of the record are. save: writes
+    the state, called about once a second and at the end; progress: told after each request.
     """
 
     def __init__(

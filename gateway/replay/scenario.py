@@ -72,7 +72,7 @@ async def play(played: Played, tally: Tally, progress: Callable[[str], None]) ->
         stage.tell("what differed is looked for once more")
         again = await stage.both(legacy_first=False)
     for number, old in enumerate(first[0].outcomes):
-        _settle(played, tally, number, (old, first[1].outcomes[number]), found.get(number, ()), again)
+        _settle(played, tally, number, (old, first[1].outcomes[number]), found=found.get(number, ()), again=again)
 
 
 def _plan(played: Played) -> Plan:
@@ -121,6 +121,7 @@ def _settle(
     tally: Tally,
     number: int,
     outcomes: tuple[Outcome, Outcome],
+    *,
     found: tuple[Difference, ...],
     again: tuple[Play, Play] | None,
 ) -> None:

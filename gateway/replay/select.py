@@ -24,8 +24,8 @@ MAX_TOLD: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """host: in lower case and without a port. sample: of what passes everything else, drawn by seed. paths: any of them;
-    none for all. limit: the first so many of what is left.
+    """host: in lower case and without a port. sample: of what passes everything else, drawn by seed. paths: any of
+    them; none for all. limit: the first so many of what is left.
     """
 
     methods: frozenset[bytes]

@@ -45,9 +45,7 @@ class AskedSide:
     for what is no address.
     """
 
-    def __init__(
-        self, side: Side, url: str, *, concurrency: int, timeout_seconds: float, max_body_bytes: int
-    ) -> None:
+    def __init__(self, side: Side, url: str, *, concurrency: int, timeout_seconds: float, max_body_bytes: int) -> None:
         parts = urlsplit(url)
         self.side = side
         self.url = url
@@ -75,6 +73,8 @@ class AskedSide:
             line = await self._client.lines.connect(deadline)
         except UpstreamError as error:
             raise NoReplyError(_words(error), refused=True) from None
+        if line.connection is not None:
+            line.connection.abort()
         line.end()
 
     async def ask(self, method: bytes, target: bytes, fields: Headers, body: bytes | None) -> Answer:

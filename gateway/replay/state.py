@@ -41,7 +41,7 @@ class Mark:
 
 @dataclass(slots=True)
 class State:
-    """begun_with: the source's digest and the options by their names, none of them a secret. found: a `Tally` as JSON."""
+    """begun_with: the source's digest and the options by name, none of them a secret. found: a `Tally` as JSON."""
 
     begun_with: Mapping[str, Any]
     mark: Mark
@@ -91,7 +91,7 @@ def load(path: Path, begun_with: Mapping[str, Any]) -> State | None:
 def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """In words: `--sample 10 (now: 20), another content of the file`."""
     names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    return ", ".join(map(lambda name: _told(name, before.get(name), now.get(name)), names))
+    return ", ".join(_told(name, before.get(name), now.get(name)) for name in names)
 
 
 def _told(name: str, before: Any, now: Any) -> str:

@@ -13,7 +13,7 @@ import orjson
 
 from gateway.compare.documents import Stored, differences_json, summary_json
 from gateway.compare.limits import MAX_DIFFERENCES
-from gateway.compare.summary import TRAIT
+from gateway.compare.summary import FURTHEST, TRAIT
 from gateway.model import ShadowOutcome
 from gateway.rules.compared import Compared
 from gateway.rules.fingerprint import fingerprint
@@ -147,6 +147,11 @@ def _report(name: str, tally: FeatureTally) -> FeatureReport:
         for print_, each in differences.items()
         for what, number in each.found.counts.items()
     }
+    counts |= {
+        f"{print_} {FURTHEST}".encode(): repr(each.found.furthest).encode()
+        for print_, each in differences.items()
+        if each.found.furthest is not None
+    }
     stored = Stored(
         pairs={},
         differences={print_.encode(): _fixed(each.found) for print_, each in differences.items()},
@@ -178,7 +183,10 @@ def _written(tally: FeatureTally) -> dict[str, Any]:
         "over": tally.over,
         "failures": tally.failures,
         "differences": {
-            print_: {"requests": each.requests, "found": {of.name: getattr(each.found, of.name) for of in fields(Found)}}
+            print_: {
+                "requests": each.requests,
+                "found": {of.name: getattr(each.found, of.name) for of in fields(Found)},
+            }
             for print_, each in tally.differences.items()
         },
     }

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 ROWS = (
     ("cli", "__main__"),
-    ("verify",),  # asks a running gateway from outside, as the commands do
+    ("verify", "replay"),  # ask services and a running gateway from outside, as the commands do
     ("serve", "edge", "accept"),
     ("worker", "control"),
     ("proxy", "shadow", "attempts", "client", "body", "reception", "recorder", "outbound", "reply", "websocket*"),
@@ -42,7 +42,11 @@ ROWS = (
     ("upstream.api",),  # the contract alone, without the effects
     ("rules",),
     ("settings", "config"),
-    ("rules.json_path", "rules.shapes", "rules.tolerance"),  # what a rule of comparison is written in: files are read by it
+    (
+        "rules.json_path",
+        "rules.shapes",
+        "rules.tolerance",
+    ),  # what a rule of comparison is written in: files are read by it
     ("", "model", "errors", "percent", "runner", "compiled"),
 )
 """What people type first. A package stands for all that is in it, unless a module of it is named on its own; with a

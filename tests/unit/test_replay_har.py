@@ -27,7 +27,13 @@ def test_an_entry_is_a_request_with_its_host_and_without_its_fragment():
 
 
 def test_pseudo_headers_and_what_belongs_to_one_connection_are_dropped():
-    names = [(":authority", "x"), ("Host", "x"), ("Connection", "keep-alive, X-Hop"), ("x-hop", "1"), ("TE", "trailers")]
+    names = [
+        (":authority", "x"),
+        ("Host", "x"),
+        ("Connection", "keep-alive, X-Hop"),
+        ("x-hop", "1"),
+        ("TE", "trailers"),
+    ]
     (found,) = read(asked(headers=[*names, ("X-Gateway-Side", "new"), ("Accept", " text/html ")]))
     assert found.fields == ((b"accept", b"text/html"),)
 
@@ -51,7 +57,11 @@ def test_cookies_that_stand_in_their_own_list_alone_are_sent():
     [
         ({"mimeType": "application/json", "text": '{"é": 1}'}, '{"é": 1}'.encode(), b"application/json"),
         (
-            {"mimeType": "application/octet-stream", "text": base64.b64encode(b"\0\xff").decode(), "encoding": "base64"},
+            {
+                "mimeType": "application/octet-stream",
+                "text": base64.b64encode(b"\0\xff").decode(),
+                "encoding": "base64",
+            },
             b"\0\xff",
             b"application/octet-stream",
         ),
@@ -71,9 +81,7 @@ def test_a_body_is_sent_with_its_type(posted, body, content_type):
 
 
 def test_the_type_that_stands_among_the_headers_is_the_one():
-    (found,) = read(
-        asked(method="POST", headers=[("Content-Type", "a/b")], postData={"mimeType": "c/d", "text": "x"})
-    )
+    (found,) = read(asked(method="POST", headers=[("Content-Type", "a/b")], postData={"mimeType": "c/d", "text": "x"}))
     assert found.fields == ((b"content-type", b"a/b"),)
 
 
@@ -85,7 +93,10 @@ def test_the_type_that_stands_among_the_headers_is_the_one():
             asked(method="POST", postData={"mimeType": "multipart/form-data", "params": [{"name": "a", "value": "b"}]}),
             "its body was recorded as parameters alone, and it is no form that could be written again",
         ),
-        (asked(method="POST", postData={"text": "???", "encoding": "base64"}), "its body is said to be base64, and is not"),
+        (
+            asked(method="POST", postData={"text": "???", "encoding": "base64"}),
+            "its body is said to be base64, and is not",
+        ),
         (asked(headers=[("a b", "c")]), "one of its headers has no valid name"),
         (asked(headers=[("a", "b\r\nc: d")]), "one of its headers holds a line end or a control character"),
         (asked(url="http://[::1/"), "its address is none: Invalid IPv6 URL"),
@@ -122,11 +133,10 @@ JSON = st.recursive(
 )
 REQUEST = st.fixed_dictionaries(
     {"method": st.sampled_from(["GET", "POST", 1]), "url": st.sampled_from(["http://a/b", "/x", None])},
-    optional={key: JSON for key in ("headers", "cookies", "postData", "bodySize")},
+    optional=dict.fromkeys(("headers", "cookies", "postData", "bodySize"), JSON),
 )
 
 
 @given(entries=st.lists(JSON | st.fixed_dictionaries({"request": JSON | REQUEST}), max_size=4))
 def test_no_entries_make_it_fail(entries):
-    found = [*har_requests(entries)]
-    assert len(found) == len(entries)
+    assert len([*har_requests(entries)]) == len(entries)

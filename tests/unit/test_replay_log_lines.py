@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.replay.log_lines import access_line, gateway_line, is_access_line
 from gateway.replay.record import Recorded, Unreadable
 
-BEFORE = '203.0.113.7 - ann [23/Nov/2026:05:25:04 +0000] '
+BEFORE = "203.0.113.7 - ann [23/Nov/2026:05:25:04 +0000] "
 
 
 def line(request, rest=" 200 512"):

@@ -34,7 +34,7 @@ def test_what_changes_something_is_left_out_unless_its_method_is_asked_for():
 def test_paths_are_matched_as_routes_are():
     records = [get(1, b"/api/v1/users/3?x"), get(2, b"/api/v1"), get(3, b"/%61pi//v1/users"), get(4, b"/other")]
     found, survey = chosen(records, paths=(parse_pattern("/api/v1/*"),))
-    assert (found, survey.left_out) == ([1, 2, 3], {LeftOut.PATH: 1}) or found == [1, 3]
+    assert (found, survey.left_out) == ([1, 2, 3], {LeftOut.PATH: 1})
 
 
 def test_hosts_are_compared_without_port_and_case():

@@ -1,7 +1,6 @@
 """How far a replay is: what is done once is never sent again, and a file of something else is refused."""
 
 import json
-import os
 import stat
 
 import pytest
@@ -39,7 +38,7 @@ def test_it_is_its_owners_alone_and_nothing_lies_beside_it(tmp_path):
     file = tmp_path / "state.json"
     save(file, State(OPTIONS, Mark(), {}))
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert os.listdir(tmp_path) == ["state.json"]
+    assert [*tmp_path.iterdir()] == [file]
 
 
 def test_a_state_that_cannot_be_written_leaves_the_last_one_whole(tmp_path):
@@ -48,7 +47,7 @@ def test_a_state_that_cannot_be_written_leaves_the_last_one_whole(tmp_path):
     with pytest.raises(TypeError):
         save(file, State(OPTIONS, Mark(4), {"not json": object()}))
     assert load(file, OPTIONS).mark == Mark(3)
-    assert os.listdir(tmp_path) == ["state.json"]
+    assert [*tmp_path.iterdir()] == [file]
 
 
 @pytest.mark.parametrize(
