@@ -17,6 +17,7 @@ from gateway.cli.options import AsJson
 from gateway.cli.replay_display import Display, print_replay, survey_lines
 from gateway.cli.replay_options import Typed, UsageError, danger, job_of, scenario_of
 from gateway.compare.sentences import as_json, as_junit
+from gateway.compare.words import count
 from gateway.replay.job import Begun, Job, NotThereError, begin, look_through, replay
 from gateway.replay.run import Run, is_bad
 from gateway.replay.scenario import methods_of, play
@@ -196,7 +197,14 @@ def _verdict(begun: Begun, survey: Survey, stopped_by: int | None, gone: str | N
         return 128 + stopped_by, f"stopped: {done}"
     if gone is not None:
         return 2, f"{gone} takes no connections any more: {done}, and no more are sent"
-    return _status(begun.tally), ""
+    return _status(begun.tally), _why(begun.tally)
+
+
+def _why(tally: Tally) -> str:
+    """It is bad without a mismatch; nothing where it is not."""
+    if tally.failed:
+        return f"new gave no reply to {count(tally.failed, 'request')} that legacy answered"
+    return "" if tally.compared else "nothing was compared that counts: what became of the requests stands above"
 
 
 def _status(tally: Tally) -> int:
@@ -211,7 +219,7 @@ def _play_scenario(typed: Typed) -> _Done:
     _warn(frozenset(method.encode() for method in methods_of(played.scenario)))
     with Console(stderr=True).status("") as line:
         asyncio.run(play(played, tally, lambda words: line.update(safe(words))))
-    return _Done(tally, _status(tally))
+    return _Done(tally, _status(tally), _why(tally))
 
 
 # -- the report

@@ -2,13 +2,13 @@
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 VERSION: Final = 1
-_OWNER_ALONE: Final = 0o600
 
 
 class StateError(Exception):
@@ -57,13 +57,13 @@ def save(path: Path, state: State) -> None:
         "beyond": sorted(state.mark.beyond),
         "found": state.found,
     }
-    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # its owner's alone
     try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ALONE), "w") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(content, file)
-        beside.replace(path)
+        Path(name).replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        Path(name).unlink(missing_ok=True)
 
 
 def load(path: Path, begun_with: Mapping[str, Any]) -> State | None:
