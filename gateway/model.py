@@ -80,6 +80,30 @@ class Outcome(StrEnum):
     CLIENT_GONE = "client_gone"
 
 
+class ShadowOutcome(StrEnum):
+    """What became of one shadow; `gateway_shadow_requests_total` counts each shadow once."""
+
+    MATCH = "match"
+    MISMATCH = "mismatch"
+    NOISE = "noise"  # legacy differs from itself at all the places where new differed
+    UNDECIDED = "undecided"  # too few pairs to tell noise from a mismatch
+    UNCONFIRMED = "unconfirmed"  # both sides were read once more, and did not differ so again
+    FAILED = "failed"  # the side that was asked gave no reply: refused, timeout, cut, malformed
+    DROPPED_IN_FLIGHT = "dropped_in_flight"
+    DROPPED_BUDGET = "dropped_budget"
+    DROPPED_REQUEST_TOO_LARGE = "dropped_request_too_large"
+    DROPPED_REPLY_TOO_LARGE = "dropped_reply_too_large"
+    DROPPED_KILLED = "dropped_killed"
+    DROPPED_STREAM = "dropped_stream"
+    DROPPED_PRIMARY_FAILED = "dropped_primary_failed"
+    DROPPED_SHUTDOWN = "dropped_shutdown"
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether nothing was compared because the gateway gave it up, over a bound or for what came in between."""
+        return self.value.startswith("dropped_")
+
+
 @dataclass(slots=True, init=False)
 class Decision:
     """A side and the reason for it. Never changed: another decision is another value.

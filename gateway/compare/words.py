@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.rules.compare import ABSENT, Difference, Kind, type_name
-from gateway.telemetry.redact import HIDDEN, Redact, clean_text, is_secret_name
+from gateway.rules.secrecy import HIDDEN, is_secret_name
+from gateway.telemetry.redact import Redact, clean_text
 
 MAX_SHOWN = 200
 _HIDE = Redact(one_line=True)

@@ -1,22 +1,31 @@
-"""Two JSON values compared by structure, under rules: what `gateway verify` finds, and shadow comparison will.
+"""Two JSON values compared by structure, under rules: for `gateway verify` and for shadows.
 
 Types are strict: `true` is not `1`, `1` is neither `"1"` nor `1.0`, and what is missing is not null. Differences are
 frozen values. Nothing here raises, whatever the two values are.
+
+What is the same on both sides is passed over as fast as Python can tell: rules can only make different values alike,
+so none is asked about it. Only names of what a side has made up (`naming`) could make the same text different.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from gateway.rules.json_path import Path, Pattern, show_path
+import orjson
+
+from gateway.rules.json_path import Pattern, show_path
+from gateway.rules.pairing import Pairing
+from gateway.rules.places import Place, Places
 from gateway.rules.shapes import Shape
 from gateway.rules.tolerance import Tolerance
 
 MAX_DEPTH: Final = 150
 """Below it values are the same or not, without a word about where: recursion must end somewhere."""
-MAX_PAIRINGS: Final = 40_000
-"""Of unordered lists, looks at two items: longer lists are compared in their order after these."""
+MAX_DIFFERENCES: Final = 10_000
+"""What follows is not looked at: nobody reads on, and a body must not hold up who compares it."""
+
+_SORTED: Final = orjson.OPT_SORT_KEYS
 
 
 class Kind(StrEnum):
@@ -50,6 +59,23 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Here:
+    """What the rules say of one place. by: the key that pairs items. ignores: something at it or below it."""
+
+    ignored: bool
+    ignores: bool
+    unordered: bool
+    by: str | None
+    tolerances: tuple[Tolerance, ...]
+    shape: Shape | None
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether a scalar here is like another only if it is the same."""
+        return not (self.ignored or self.tolerances or self.shape)
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """By place; of several that match the first counts. unordered: with the key by which items are paired, if any."""
 
@@ -57,6 +83,28 @@ class Rules:
     unordered: tuple[tuple[Pattern, str | None], ...] = ()
     tolerance: tuple[tuple[Pattern, Tolerance], ...] = ()
     same: tuple[tuple[Pattern, Shape], ...] = ()
+    _made: list[Places[Here]] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def start(self) -> Place[Here]:
+        """The root of what they say of places; made at the first comparison and kept."""
+        if not self._made:
+            pairs = (*self.unordered, *self.tolerance, *self.same)
+            self._made.append(Places([*self.ignore, *(pattern for pattern, _ in pairs)], self._here))
+        return self._made[0].start
+
+    def _here(self, matched: Sequence[int], alive: frozenset[int]) -> Here:
+        ignored, unordered = len(self.ignore), len(self.ignore) + len(self.unordered)
+        shaped = unordered + len(self.tolerance)
+        by = next((self.unordered[each - ignored] for each in matched if ignored <= each < unordered), None)
+        return Here(
+            ignored=any(each < ignored for each in matched),
+            ignores=any(each < ignored for each in alive),
+            unordered=by is not None,
+            by=by[1] if by is not None else None,
+            tolerances=tuple(self.tolerance[each - unordered][1] for each in matched if unordered <= each < shaped),
+            shape=next((self.same[each - shaped][1] for each in matched if each >= shaped), None),
+        )
 
 
 Naming = Callable[[str], str]
@@ -73,9 +121,14 @@ def as_it_is(text: str) -> str:
 def compare(
     legacy: Any, new: Any, rules: Rules = NO_RULES, *, naming: tuple[Naming, Naming] = (as_it_is, as_it_is)
 ) -> tuple[Difference, ...]:
-    """Every difference between two JSON values, in legacy's order. naming: legacy's and new's."""
-    found: list[Difference] = []
-    _Comparison(rules, naming).values((), legacy, new, found)
+    """The differences between two JSON values, in legacy's order, up to MAX_DIFFERENCES. naming: legacy's and new's."""
+    found = _Found(MAX_DIFFERENCES)
+    try:
+        _Comparison(naming, found).values(None, rules.start, legacy, new)
+    except _EnoughError:
+        pass
+    except RecursionError:  # whoever asked was deep in calls: better a difference too many than none
+        found.append_last(Difference(Kind.VALUE, "$", legacy, new))
     return tuple(found)
 
 
@@ -87,98 +140,111 @@ def type_name(value: Any) -> str:
     return next((name for kind, name in names.items() if type(value) is kind), type(value).__name__)
 
 
+class _EnoughError(Exception):
+    """Ends a comparison that has found as many differences as are wanted."""
+
+
+class _Found(list[Difference]):
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def append(self, difference: Difference) -> None:
+        self.append_last(difference)
+        if len(self) >= self._most:
+            raise _EnoughError
+
+    def append_last(self, difference: Difference) -> None:
+        super().append(difference)
+
+
+Way = tuple[Any, str | int, int] | None
+"""How a value was reached: the way to what holds it, the last step, how many there were. None for the root."""
+
+
+def _show(way: Way) -> str:
+    steps: list[str | int] = []
+    while way is not None:
+        steps.append(way[1])
+        way = way[0]
+    return show_path(tuple(reversed(steps)))
+
+
 class _Comparison:
-    def __init__(self, rules: Rules, naming: tuple[Naming, Naming]) -> None:
-        self._rules = rules
+    """One comparison of two values. What is the same is left out before any rule is asked: `_is_same`."""
+
+    def __init__(self, naming: tuple[Naming, Naming], found: _Found) -> None:
         self._naming = naming
-        self._pairings = MAX_PAIRINGS
+        self._is_plain = naming == (as_it_is, as_it_is)
+        self._found = found
+        self._pairing: Pairing[Here] = Pairing(self._alike, None if self._is_plain else naming)
 
-    def values(self, path: Path, legacy: Any, new: Any, found: list[Difference]) -> None:
-        if any(pattern.matches(path) for pattern in self._rules.ignore):
+    def values(self, way: Way, place: Place[Here], legacy: Any, new: Any) -> None:
+        """What stands at one place, on either side or on both (ABSENT where it does not)."""
+        if place.rule.ignored or (self._is_plain and _is_same(legacy, new)):
             return
-        if len(path) >= MAX_DEPTH:
+        if legacy is ABSENT or new is ABSENT:
+            kind = Kind.MISSING if new is ABSENT else Kind.EXTRA
+            self._found.append(Difference(kind, _show(way), legacy, new))
+        elif way is not None and way[2] >= MAX_DEPTH:
             if not _same(legacy, new):
-                found.append(Difference(Kind.VALUE, show_path(path), legacy, new))
+                self._found.append(Difference(Kind.VALUE, _show(way), legacy, new))
         elif isinstance(legacy, dict) and isinstance(new, dict):
-            self._objects(path, legacy, new, found)
+            self._objects(way, place, legacy, new)
         elif isinstance(legacy, list) and isinstance(new, list):
-            self._lists(path, legacy, new, found)
+            self._lists(way, place, legacy, new)
         else:
-            self._scalars(path, legacy, new, found)
+            self._scalars(way, place.rule, legacy, new)
 
-    def _objects(self, path: Path, legacy: dict[str, Any], new: dict[str, Any], found: list[Difference]) -> None:
+    def _objects(self, way: Way, place: Place[Here], legacy: dict[str, Any], new: dict[str, Any]) -> None:
+        is_plain = self._is_plain
+        depth = way[2] + 1 if way is not None else 1
+        self._pairing.charge(len(legacy))
         for key, value in legacy.items():
-            self._one((*path, key), value, new.get(key, ABSENT), found)
-        for key, value in new.items():
-            if key not in legacy:
-                self._one((*path, key), ABSENT, value, found)
+            other = new.get(key, ABSENT)
+            if is_plain and (value is other or (type(value) is str and value == other)):
+                continue  # by far the most
+            self.values((way, key, depth), place.key(key), value, other)
+        if len(new) > len(legacy) or new.keys() != legacy.keys():
+            for key, value in new.items():
+                if key not in legacy:
+                    self.values((way, key, depth), place.key(key), ABSENT, value)
 
-    def _one(self, path: Path, legacy: Any, new: Any, found: list[Difference]) -> None:
-        """What stands at one place, on either side or on both."""
-        if legacy is not ABSENT and new is not ABSENT:
-            self.values(path, legacy, new, found)
-        elif not any(pattern.matches(path) for pattern in self._rules.ignore):
-            found.append(Difference(Kind.MISSING if new is ABSENT else Kind.EXTRA, show_path(path), legacy, new))
+    def _lists(self, way: Way, place: Place[Here], legacy: list[Any], new: list[Any]) -> None:
+        depth = way[2] + 1 if way is not None else 1
+        self._pairing.charge(len(legacy))
+        if place.rule.unordered:
+            order = self._pairing.order(place, depth, legacy, new)
+            new = [ABSENT if at is None else new[at] for at in order]
+        for index, value in enumerate(legacy):
+            other = new[index] if index < len(new) else ABSENT
+            self.values((way, index, depth), place.index(index), value, other)
+        for index in range(len(legacy), len(new)):
+            self.values((way, index, depth), place.index(index), ABSENT, new[index])
 
-    def _lists(self, path: Path, legacy: list[Any], new: list[Any], found: list[Difference]) -> None:
-        for pattern, key in self._rules.unordered:
-            if pattern.matches(path):
-                new = self._paired(path, legacy, new, key)
-                break
-        for index in range(max(len(legacy), len(new))):
-            old_item = legacy[index] if index < len(legacy) else ABSENT
-            new_item = new[index] if index < len(new) else ABSENT
-            if old_item is not ABSENT or new_item is not ABSENT:
-                self._one((*path, index), old_item, new_item, found)
-
-    def _paired(self, path: Path, legacy: list[Any], new: list[Any], key: str | None) -> list[Any]:
-        """New's items in legacy's order: each beside one that is alike, else beside the one of the same key. Without a
-        key what is left stands in its order where legacy has no like; with one, behind: it is another item.
-        """
-        left = list(new)
-        paired = [self._take(path, index, item, left, None) for index, item in enumerate(legacy)]
-        if key is None:
-            return [left.pop(0) if item is ABSENT and left else item for item in paired] + left
-        for index, item in enumerate(legacy):
-            if paired[index] is ABSENT:
-                paired[index] = self._take(path, index, item, left, key)
-        return paired + left
-
-    def _take(self, path: Path, index: int, item: Any, left: list[Any], key: str | None) -> Any:
-        """The like of one of legacy's items, by its key or else by all of it, out of those left; ABSENT without any."""
-        for at, candidate in enumerate(left):
-            if self._pairings <= 0:
-                break
-            self._pairings -= 1
-            if self._belong((*path, index), item, candidate, key):
-                return left.pop(at)
-        return ABSENT
-
-    def _belong(self, path: Path, legacy: Any, new: Any, key: str | None) -> bool:
-        differences: list[Difference] = []
-        if key is None:
-            self.values(path, legacy, new, differences)
-        elif isinstance(legacy, dict) and isinstance(new, dict) and key in legacy and key in new:
-            self.values((*path, key), legacy[key], new[key], differences)
-        else:
+    def _alike(self, place: Place[Here], depth: int, legacy: Any, new: Any) -> bool:
+        found, self._found = self._found, _Found(1)
+        try:
+            self.values((None, 0, depth), place, legacy, new)
+        except _EnoughError:
             return False
-        return not differences
+        finally:
+            self._found = found
+        return True
 
-    def _scalars(self, path: Path, legacy: Any, new: Any, found: list[Difference]) -> None:
-        if self._equal(legacy, new):
+    def _scalars(self, way: Way, rule: Here, legacy: Any, new: Any) -> None:
+        if self._equal(legacy, new) or any(each.allows(legacy, new) for each in rule.tolerances):
             return
-        if any(pattern.matches(path) and each.allows(legacy, new) for pattern, each in self._rules.tolerance):
-            return
-        shape = next((shape for pattern, shape in self._rules.same if pattern.matches(path)), None)
+        shape = rule.shape
         if shape is not None and shape.alike(legacy, new) and not self._is_named(legacy, new):
             return
-        place = show_path(path)
         if type_name(legacy) != type_name(new):
-            found.append(Difference(Kind.TYPE, place, legacy, new))
+            difference = Difference(Kind.TYPE, _show(way), legacy, new)
         elif shape is not None:
-            found.append(Difference(Kind.SHAPE, place, legacy, new, shape.noun))
+            difference = Difference(Kind.SHAPE, _show(way), legacy, new, shape.noun)
         else:
-            found.append(Difference(Kind.VALUE, place, legacy, new))
+            difference = Difference(Kind.VALUE, _show(way), legacy, new)
+        self._found.append(difference)
 
     def _is_named(self, legacy: Any, new: Any) -> bool:
         """Whether either is known by a name: then it is not enough that the other one looks like it."""
@@ -190,6 +256,21 @@ class _Comparison:
         if isinstance(legacy, str):  # the very text of legacy's own id would be wrong on new: it is not new's
             return self._naming[0](legacy) == self._naming[1](new)
         return bool(legacy == new or (legacy != legacy and new != new))  # noqa: PLR0124 - NaN is like NaN
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two values are strictly the same, where Python can tell that quickly. False leaves it open."""
+    if one is other:
+        return True
+    kind = type(one)
+    if kind is not type(other):
+        return False
+    if kind is not dict and kind is not list:
+        return bool(one == other)
+    try:  # the second tells apart what Python holds to be equal: true, 1 and 1.0
+        return bool(one == other) and orjson.dumps(one, option=_SORTED) == orjson.dumps(other, option=_SORTED)
+    except (TypeError, RecursionError):  # too deep, or no JSON
+        return False
 
 
 def _same(legacy: Any, new: Any) -> bool:
@@ -207,6 +288,6 @@ def _same(legacy: Any, new: Any) -> bool:
             if len(one) != len(other):
                 return False
             waiting += zip(one, other, strict=True)
-        elif one != other:
+        elif one != other and (one == one or other == other):  # noqa: PLR0124 - NaN is like NaN
             return False
     return True

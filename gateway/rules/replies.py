@@ -1,18 +1,19 @@
-"""Two replies compared: status, headers, and the body by what it is. Pure; used by `gateway verify`.
+"""Two replies compared: status, headers, and the body by what it is. Pure; for `gateway verify` and for shadows.
 
-JSON is compared by structure, server-sent events as a list of them, text by lines, anything else by its digest.
+JSON is compared by structure, server-sent events as a list of them, text (HTML, too) by lines, anything else by its
+digest. Nothing here raises, whatever the bodies are: what cannot be compared is a difference.
 """
 
-import difflib
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import orjson
-
 from gateway.rules.compare import ABSENT, Difference, Kind, Naming, Rules, as_it_is, compare
+from gateway.rules.events import read_events
+from gateway.rules.json_text import read_json
+from gateway.rules.lines import compare_lines
 from gateway.rules.shapes import Shape
 
 VARYING: Final = frozenset(
@@ -26,8 +27,8 @@ VARYING: Final = frozenset(
 body; a reply to HEAD, which has none, is compared with its length.
 """
 OURS: Final = "x-gateway-"
-MAX_LINES: Final = 20
-"""Lines of text that are told as differences; what follows is the same story."""
+MAX_NAMES: Final = 500
+"""Of headers, of which it is remembered whether they are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,20 @@ class ReplyRules:
     same_headers: Mapping[str, Shape] = field(default_factory=dict)
     as_: str | None = None
     mask: tuple[re.Pattern[str], ...] = ()
+    _known: dict[str, bool] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def compares(self, name: str, *, head: bool) -> bool:
+        """Whether a header is compared. head: of replies to HEAD."""
+        if name == "content-length":
+            return name not in self.ignore_headers and (head if self.headers is None else name in self.headers)
+        known = self._known.get(name)
+        if known is None:
+            known = name not in self.ignore_headers and (
+                name in self.headers if self.headers is not None else name not in VARYING and not name.startswith(OURS)
+            )
+            if len(self._known) < MAX_NAMES:
+                self._known[name] = known
+        return known
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +84,37 @@ class Reply:
         return self.body.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """Raises ValueError where it is no JSON."""
-        return orjson.loads(self.body)
+        """Raises ValueError where it is no JSON. Integers are exact, however long."""
+        return read_json(self.body)
 
 
 def compare_replies(legacy: Reply, new: Reply, rules: ReplyRules) -> tuple[Difference, ...]:
     """Status first, then headers, then the body: of two statuses the bodies differ as they must, and are not told."""
-    found: list[Difference] = []
     if legacy.status != new.status:
         return (Difference(Kind.VALUE, "status", legacy.status, new.status),)
-    found += _headers(legacy, new, rules)
-    found += _bodies(legacy, new, rules)
+    plain = legacy.naming is as_it_is and new.naming is as_it_is
+    if plain and legacy.body == new.body and legacy.headers == new.headers:
+        return ()
+    try:
+        found = _headers(legacy, new, rules)
+        if not (plain and legacy.body == new.body):
+            found += _bodies(legacy, new, rules)
+    except Exception as error:  # noqa: BLE001 - a fault of ours must not cost more than this comparison
+        how = f"could not be compared: {type(error).__name__}"
+        return (Difference(Kind.VALUE, "body", _digest(legacy.body), _digest(new.body), how),)
     return tuple(found)
 
 
 def _headers(legacy: Reply, new: Reply, rules: ReplyRules) -> list[Difference]:
+    old_fields, new_fields = (
+        [each for each in reply.headers if rules.compares(each[0], head=legacy.head)] for reply in (legacy, new)
+    )
+    if old_fields == new_fields and legacy.naming is as_it_is and new.naming is as_it_is:
+        return []
     found = []
-    for name in dict.fromkeys([*_names(legacy), *_names(new)]):
-        if not _is_compared(name, legacy, rules):
-            continue
-        old_value, new_value = legacy.header(name), new.header(name)
+    old_values, new_values = _by_name(old_fields), _by_name(new_fields)
+    for name in old_values | new_values:
+        old_value, new_value = old_values.get(name), new_values.get(name)
         if old_value is None or new_value is None:
             kind = Kind.MISSING if new_value is None else Kind.EXTRA
             found.append(Difference(kind, f"header:{name}", _or_absent(old_value), _or_absent(new_value)))
@@ -104,18 +130,12 @@ def _headers(legacy: Reply, new: Reply, rules: ReplyRules) -> list[Difference]:
     return found
 
 
-def _names(reply: Reply) -> list[str]:
-    return [name for name, _ in reply.headers]
-
-
-def _is_compared(name: str, legacy: Reply, rules: ReplyRules) -> bool:
-    if name in rules.ignore_headers:
-        return False
-    if rules.headers is not None:
-        return name in rules.headers
-    if name == "content-length":
-        return legacy.head
-    return name not in VARYING and not name.startswith(OURS)
+def _by_name(fields: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """All fields of a name as one value, as `Reply.header` gives it."""
+    values: dict[str, list[str]] = {}
+    for name, value in fields:
+        values.setdefault(name, []).append(value)
+    return {name: ", ".join(each) for name, each in values.items()}
 
 
 def _or_absent(value: str | None) -> Any:
@@ -141,7 +161,7 @@ def _bodies(legacy: Reply, new: Reply, rules: ReplyRules) -> Sequence[Difference
         except ValueError:
             how = "text"  # one of them says that it is JSON and is not: what they are is told by their lines
     if how == "text":
-        return _texts(legacy, new, rules)
+        return compare_lines(*(_masked(reply.naming(reply.text()), rules) for reply in (legacy, new)))
     return [Difference(Kind.VALUE, "body", *map(_digest, (legacy.body, new.body)))] if legacy.body != new.body else ()
 
 
@@ -151,64 +171,11 @@ def _by_type(reply: Reply) -> str:
         return "json"
     if kind == "text/event-stream":
         return "events"
-    return "text" if kind.startswith("text/") or kind in ("application/xml", "application/javascript") else "digest"
+    return "text" if kind.startswith("text/") or kind in _TEXTS or kind.endswith("+xml") else "digest"
+
+
+_TEXTS: Final = ("application/xml", "application/javascript", "application/xhtml+xml")
 
 
 def _digest(body: bytes) -> str:
     return f"{len(body)} bytes, SHA-256 {hashlib.sha256(body).hexdigest()[:16]}..."
-
-
-def _texts(legacy: Reply, new: Reply, rules: ReplyRules) -> list[Difference]:
-    """By lines, as `diff` tells them; a line that is another is one difference."""
-    old_text, new_text = (_masked(reply.naming(reply.text()), rules) for reply in (legacy, new))
-    old_lines, new_lines = old_text.split("\n"), new_text.split("\n")
-    matcher = difflib.SequenceMatcher(None, old_lines, new_lines, autojunk=False)
-    found: list[Difference] = []
-    for tag, start, end, new_start, new_end in matcher.get_opcodes():
-        if tag == "equal":
-            continue
-        for offset in range(max(end - start, new_end - new_start)):
-            old_line = old_lines[start + offset] if start + offset < end else ABSENT
-            new_line = new_lines[new_start + offset] if new_start + offset < new_end else ABSENT
-            kind = Kind.MISSING if new_line is ABSENT else Kind.EXTRA if old_line is ABSENT else Kind.VALUE
-            found.append(Difference(kind, f"line {start + offset + 1}", old_line, new_line))
-            if len(found) == MAX_LINES:
-                return found
-    return found
-
-
-def read_events(text: str) -> list[dict[str, Any]]:
-    """Server-sent events (WHATWG HTML, 9.2.6) with the fields that they have; data is JSON where it can be read so.
-
-    Comments are no events: keep-alives come as time passes. What comes after the last empty line is none either, but is
-    told as `cut`, for a stream that breaks off is not one that ends.
-    """
-    *lines, rest = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    events: list[dict[str, Any]] = []
-    fields: dict[str, Any] = {}
-    data: list[str] = []
-    for line in lines:
-        if not line:
-            _add_event(events, fields, data)
-            fields, data = {}, []
-            continue
-        name, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if name == "data":
-            data.append(value)
-        elif name in ("id", "event", "retry"):
-            fields[name] = value
-    if rest or fields or data:
-        events.append({"cut": rest or fields or data})
-    return events
-
-
-def _add_event(events: list[dict[str, Any]], fields: dict[str, Any], data: list[str]) -> None:
-    if data:
-        text = "\n".join(data)
-        try:
-            fields["data"] = orjson.loads(text)
-        except ValueError:
-            fields["data"] = text
-    if fields:
-        events.append(fields)

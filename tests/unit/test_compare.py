@@ -1,12 +1,24 @@
 """Two JSON values compared by structure: properties first, then each rule."""
 
 import copy
+import inspect
+import sys
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gateway.rules.compare import ABSENT, MAX_DEPTH, Difference, Kind, Rules, Tolerance, compare, type_name
+from gateway.rules.compare import (
+    ABSENT,
+    MAX_DEPTH,
+    MAX_DIFFERENCES,
+    Difference,
+    Kind,
+    Rules,
+    Tolerance,
+    compare,
+    type_name,
+)
 from gateway.rules.json_path import parse_path, show_path
 from gateway.rules.shapes import SHAPES, moment, parse_shape
 
@@ -318,3 +330,70 @@ def test_values_are_found_by_a_pattern():
     assert sorted(each for _, each in parse_path("$..id").find(value)) == [1, 2, 3]
     assert [*parse_path("$.items[1].sub.id").find(value)] == [(("items", 1, "sub", "id"), 3)]
     assert [*parse_path("$.nothing").find(value)] == []
+
+
+# -- size and depth
+
+
+def test_long_unordered_lists_are_paired_by_key_by_content_and_without_what_is_ignored():
+    """Far more items than could be looked at one by one, so that each is found at once."""
+    legacy = [{"id": number, "n": number % 7, "at": f"x{number}"} for number in range(5000)]
+    new = [{**item, "at": "y"} for item in reversed(legacy)]
+    new[17]["n"] += 1
+    assert found(legacy, new, unordered={"$": "id"}, ignore=["$[*].at"]) == [("value", "$[4982].n")]
+    same = [dict(item) for item in reversed(legacy)]
+    assert found(legacy, same, unordered={"$": None}) == []
+    new[17]["n"] -= 1
+    assert found(legacy, new, unordered={"$": None}, ignore=["$..at"]) == []
+
+
+def test_pairs_of_one_key_are_the_most_alike():
+    legacy = [{"id": 1, "n": "a"}, {"id": 1, "n": "b"}, {"id": 1, "n": "c"}]
+    new = [{"id": 1, "n": "c"}, {"id": 1, "n": "x"}, {"id": 1, "n": "a"}]
+    assert found(legacy, new, unordered={"$": "id"}) == [("value", "$[1].n")]
+
+
+def test_keys_are_strict_too():
+    legacy, new = [{"id": 1, "n": "a"}], [{"id": True, "n": "b"}, {"id": 1.0, "n": "c"}, {"id": "1", "n": "d"}]
+    assert [kind for kind, _ in found(legacy, new, unordered={"$": "id"})] == ["missing", "extra", "extra", "extra"]
+
+
+def test_items_are_paired_by_the_names_of_their_keys():
+    naming = (lambda text: text.replace("aaa", "{id}"), lambda text: text.replace("bbb", "{id}"))
+    legacy, new = [{"id": "x", "n": 1}, {"id": "aaa", "n": 2}], [{"id": "bbb", "n": 3}, {"id": "x", "n": 1}]
+    (difference,) = compare(legacy, new, rules(unordered={"$": "id"}), naming=naming)
+    assert (difference.path, difference.legacy, difference.new) == ("$[1].n", 2, 3)
+
+
+@pytest.mark.timeout(20)
+def test_unordered_lists_that_nothing_pairs_do_not_take_long():
+    legacy = [{"score": float(number), "more": [{"deep": number}] * 5} for number in range(3000)]
+    new = [{"score": number + 0.5, "more": [{"deep": number + 1}] * 5} for number in range(3000)]
+    limits = {"$[*].score": Tolerance(0.1)}
+    assert len(found(legacy, new, unordered={"$": None, "$[*].more": None}, tolerance=limits)) >= 3000
+
+
+def test_what_is_told_is_bounded():
+    assert len(compare([*range(MAX_DIFFERENCES + 5)], [])) == MAX_DIFFERENCES
+
+
+def test_a_caller_deep_in_calls_gets_a_difference_and_no_error():
+    def deeper(levels):
+        return compare(one, other) if levels == 0 else deeper(levels - 1)
+
+    one, other = 1, 2
+    for _ in range(MAX_DEPTH - 1):
+        one, other = [[one]], [[other]]
+    room = sys.getrecursionlimit() - len(inspect.stack(0))
+    (difference,) = deeper(room - 100)
+    assert difference.path == "$"
+
+
+def test_what_python_holds_to_be_the_same_is_told_wherever_it_stands():
+    legacy, new = {"a": {"b": [1, {"c": True}]}}, {"a": {"b": [1.0, {"c": 1}]}}
+    assert found(legacy, new) == [("type", "$.a.b[0]"), ("type", "$.a.b[1].c")]
+
+
+def test_integers_beyond_64_bits_are_not_rounded():
+    assert found({"n": 2**80}, {"n": 2**80 + 1}) == [("value", "$.n")]
+    assert found({"n": 2**80}, {"n": 2**80}) == []

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.rules.compare import Rules
+from gateway.rules.events import read_events
 from gateway.rules.json_path import parse_path
-from gateway.rules.replies import MAX_LINES, Reply, ReplyRules, compare_replies, read_events
+from gateway.rules.lines import MAX_LINES, MAX_MATCHED
+from gateway.rules.replies import Reply, ReplyRules, compare_replies
 from gateway.rules.shapes import parse_shape
 
 JSON = ("content-type", "application/json")
@@ -142,3 +144,89 @@ def test_streams_are_compared_by_events_without_keep_alives():
 def test_a_stream_that_breaks_off_is_told(kept):
     assert found(reply(STREAM, SSE), reply(STREAM[:-kept], SSE)) != []
     assert "cut" in read_events(STREAM[:-kept])[-1]
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "text/html; charset=utf-8", "application/xhtml+xml", "image/svg+xml"])
+def test_how_lines_end_and_blanks_at_their_end_are_no_difference(kind):
+    legacy = reply("<p>\r\n  one \t\r\n</p>\n", ("content-type", kind))
+    assert found(legacy, reply("<p>\n  one\n</p>  \n", ("content-type", kind))) == []
+    assert found(legacy, reply("<p>\n one\n</p>\n", ("content-type", kind))) == [("value", "line 2")]
+
+
+def test_long_texts_that_differ_all_over_are_compared_line_by_line():
+    text = ("content-type", "text/html")
+    lines = [f"<p>{number}</p>" for number in range(MAX_MATCHED * 3)]
+    changed = [*lines]
+    changed[5] = changed[-5] = "<p>x</p>"
+    expected = [("value", "line 6"), ("value", f"line {len(lines) - 4}")]
+    assert found(reply("\n".join(lines), text), reply("\n".join(changed), text)) == expected
+    assert found(reply("\n".join(lines), text), reply("\n".join([*changed, "<p>end</p>"]), text))[:1] == expected[:1]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("line", ["", "x", "{}"])
+def test_texts_of_a_hundred_thousand_lines_do_not_take_long(line):
+    text = ("content-type", "text/plain")
+    legacy = "\n".join(["start", *[line, "y"] * 50_000, "end"])
+    new = "\n".join(["begin", *["y", line, line] * 50_000, "stop"])
+    assert len(found(reply(legacy, text), reply(new, text))) == MAX_LINES
+
+
+def test_integers_beyond_64_bits_are_compared_as_they_are_written():
+    legacy, new = (reply(f'{{"id": 1234567890123456789012{last}}}', JSON) for last in "34")
+    assert found(legacy, new) == [("value", "$.id")]
+    assert found(legacy, legacy) == []
+
+
+CONTENT_TYPES = st.one_of(
+    st.none(),
+    st.text(max_size=20),
+    st.sampled_from(
+        ["application/json", "a/b+json", "text/plain", "text/event-stream", "text/html", "application/xml", "image/png"]
+    ),
+)
+BOMBS = st.sampled_from(
+    [
+        b"[" * 100_000,
+        b"[" * 1000 + b"]" * 1000,
+        b"[" * 1000 + b"1" * 25 + b"]" * 1000,
+        b'{"a":' * 900 + b"1" + b"}" * 900,
+        b'{"a":' * 900 + b"1.0" + b"}" * 900,
+        b"data: " + b"[" * 900 + b"]" * 900 + b"\n\n",
+        b"1" * 5000,
+        b"1e999",
+        b"-0.0",
+        b"\xef\xbb\xbf{}",
+        b'"\\ud800"',
+    ]
+)
+BODIES = st.one_of(st.binary(max_size=60), BOMBS, st.sampled_from([b"{}", b'{"a":1}', b"[1,[2]]", b"a\r\nb"]))
+ANY_RULES = st.builds(
+    ReplyRules,
+    body=st.just(Rules(ignore=(parse_path("$..a"),), unordered=((parse_path("$..*"), "id"), (parse_path("$"), None)))),
+    headers=st.one_of(st.none(), st.just(frozenset({"etag"}))),
+    as_=st.sampled_from([None, "json", "events", "text", "digest", "ignore"]),
+    mask=st.sampled_from([(), (re.compile("[0-9]+"),)]),
+)
+
+
+@given(BODIES, BODIES, CONTENT_TYPES, CONTENT_TYPES, ANY_RULES)
+def test_nothing_raises_whatever_the_bodies_are(legacy, new, legacy_type, new_type, rules):
+    one, other = (
+        reply(body, *([("content-type", kind)] if kind is not None else []))
+        for body, kind in ((legacy, legacy_type), (new, new_type))
+    )
+    for pair in ((one, other), (other, one)):
+        assert isinstance(compare_replies(*pair, rules), tuple)
+    assert compare_replies(one, reply(legacy, *one.headers), rules) == ()
+    if legacy != new and legacy_type == new_type and rules.as_ == "digest":
+        assert [each.path for each in compare_replies(one, other, rules)] == ["body"]
+
+
+def test_a_fault_of_the_comparison_is_a_difference():
+    def fails(_):
+        raise ZeroDivisionError
+
+    (difference,) = compare_replies(reply("a", JSON), reply("a", JSON, naming=fails), ALL)
+    assert difference.path == "body"
+    assert "ZeroDivisionError" in difference.expected

@@ -1,0 +1,279 @@
+"""What is kept of a comparison, without secrets: the only way by which anything of it leaves the process.
+
+Hidden are headers, parameters, fields and members of JSON by their names (`gateway.rules.secrecy`; of cookies only the
+values), the places that the feature names, and whatever has a secret's shape; then every value that was so found,
+wherever else it stands. A body that is no text is kept as its size and digest. What is too much to be looked through is
+left out whole. Bodies are cut last, so that no half of a secret stays. Pure; for the ledger.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+import orjson
+
+from gateway.rules.compare import ABSENT, Difference
+from gateway.rules.compared import Asked, Compared
+from gateway.rules.events import read_events
+from gateway.rules.fingerprint import fingerprint, kind_of, place_of
+from gateway.rules.json_path import Pattern, parse_path
+from gateway.rules.places import Place, Places
+from gateway.rules.replies import Reply
+from gateway.rules.secrecy import HIDDEN, is_secret_name, without_shapes
+from gateway.rules.secret_values import (
+    SecretValues,
+    hidden_cookies,
+    hidden_pairs,
+    hidden_said,
+    hidden_set_cookies,
+    parts,
+    says_more,
+    utf8,
+)
+
+MAX_BODY: Final = 16 * 1024
+"""Characters of a body that are kept."""
+MAX_VALUE: Final = 2000
+"""Characters of a header, a path, and either value of a difference."""
+MAX_DIFFERENCES: Final = 50
+MAX_DEPTH: Final = 100
+"""Of JSON; what is nested deeper is hidden whole."""
+
+Headers = Sequence[tuple[str, str]]
+
+
+def hidden(
+    compared: Compared, redact: Sequence[Pattern] = (), redact_headers: Collection[str] = frozenset()
+) -> dict[str, Any]:
+    """A comparison as a value for JSON. redact: places in bodies; redact_headers: names in lower case.
+
+    `asked` has method, target, headers and body; `legacy` and `new` have status, headers, body and seconds. A body has
+    size (bytes), text (None where it is not kept, and then its sha256) and cut (whether text is not all of it). Each of
+    differences has fingerprint, kind, difference, place, path, legacy and new (JSON as text, None where it is missing)
+    and expected; `more_differences` counts those that are left out.
+    """
+    return _Hiding(compared, redact, redact_headers).sample()
+
+
+class _Content:
+    """A body by what it is. value: JSON, or ABSENT. text: None where it is no text."""
+
+    def __init__(self, body: bytes, headers: Headers) -> None:
+        self.body = body
+        self.type = next((value for name, value in headers if name == "content-type"), "")
+        kind = self.type.partition(";")[0].strip().lower()
+        self.is_form = kind == "application/x-www-form-urlencoded"
+        self.is_multipart = kind.startswith("multipart/")
+        self.value: Any = ABSENT
+        self.text = _text(body)
+        if self.text is None or self.is_form or self.is_multipart:
+            return
+        if kind == "text/event-stream":
+            self.value = read_events(self.text)
+        elif self.text.lstrip()[:1] in ("{", "[", '"'):
+            try:
+                self.value = orjson.loads(body)
+            except ValueError:
+                return
+
+
+def _text(body: bytes) -> str | None:
+    if b"\0" in body:
+        return None
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+class _Hiding:
+    """Of one comparison: first all of it is read for secrets, then it is written without them."""
+
+    def __init__(self, compared: Compared, redact: Sequence[Pattern], redact_headers: Collection[str]) -> None:
+        self._compared = compared
+        self._redact_headers = redact_headers
+        self._root: Place[bool] = Places(redact, lambda matched, _: bool(matched)).start
+        self._values = SecretValues()
+        asked, legacy, new = compared.asked, compared.legacy, compared.new
+        self._bodies = [_Content(each.body, each.headers) for each in (asked, legacy, new)]
+        for each in (asked, legacy, new):
+            for name, value in each.headers:
+                self._values.add_header(name, value, is_secret=self._is_secret_header(name))
+        self._values.add_pairs(asked.target.partition("?")[2])
+        self._values.add_text(asked.target)
+        for content in self._bodies:
+            self._read(content)
+        for difference in compared.differences:
+            self._read_difference(difference)
+
+    def _is_secret_header(self, name: str) -> bool:
+        return is_secret_name(name) or name in self._redact_headers
+
+    def _read(self, content: _Content) -> None:
+        if content.is_multipart:
+            for name, value in parts(content.body, content.type):
+                if is_secret_name(name):
+                    self._values.add(value)
+        elif content.is_form:
+            self._values.add_pairs(content.body.decode("utf-8", "replace"))
+        elif content.value is not ABSENT:
+            self._values.add_json(content.value, self._root)
+        elif content.text is not None:
+            self._values.add_text(content.text)
+
+    def _read_difference(self, difference: Difference) -> None:
+        if difference.path.startswith("header:"):
+            name = difference.path.removeprefix("header:")
+            for value in (difference.legacy, difference.new):
+                if isinstance(value, str):
+                    self._values.add_header(name, value, is_secret=self._is_secret_header(name))
+        elif difference.path.startswith("$"):
+            place = self._place(difference.path)
+            for value in (difference.legacy, difference.new):
+                self._values.add_json({"secret": value} if place is None else value, place or self._root)
+
+    def _place(self, path: str) -> Place[bool] | None:
+        """Where a path leads; None where it is secret, or lies in something that is."""
+        place = self._root
+        try:
+            steps = parse_path(path).steps
+        except ValueError:
+            return None
+        for step in steps:
+            if place.rule or (isinstance(step, str) and is_secret_name(step)):
+                return None
+            if isinstance(step, str):
+                place = place.key(step)
+            elif isinstance(step, int):
+                place = place.index(step)
+        return None if place.rule else place
+
+    def sample(self) -> dict[str, Any]:
+        compared = self._compared
+        differences = compared.differences[:MAX_DIFFERENCES]
+        return {
+            "feature": compared.feature,
+            "route": compared.route,
+            "outcome": compared.outcome.value,
+            "answered": compared.answered.value,
+            "request_id": self._line(compared.request_id),
+            "when": compared.when,
+            "asked": self._asked(compared.asked),
+            "legacy": self._reply(compared.legacy, self._bodies[1], compared.legacy_seconds),
+            "new": self._reply(compared.new, self._bodies[2], compared.new_seconds),
+            "differences": [self._difference(each) for each in differences],
+            "more_differences": len(compared.differences) - len(differences),
+        }
+
+    def _asked(self, asked: Asked) -> dict[str, Any]:
+        path, sign, query = asked.target.partition("?")
+        return {
+            "method": asked.method,
+            "target": self._line(path + sign + hidden_pairs(query) if sign else path),
+            "headers": self._headers(asked.headers),
+            "body": self._body(self._bodies[0]),
+        }
+
+    def _reply(self, reply: Reply, content: _Content, seconds: float) -> dict[str, Any]:
+        return {
+            "status": reply.status,
+            "headers": self._headers(reply.headers),
+            "body": self._body(content),
+            "seconds": seconds,
+        }
+
+    def _headers(self, headers: Headers) -> list[list[str]]:
+        return [[self._line(name), self._header(name, value)] for name, value in headers]
+
+    def _header(self, name: str, value: str) -> str:
+        if name in self._redact_headers:
+            return HIDDEN
+        if name == "cookie":
+            return self._line(hidden_cookies(value))
+        if name == "set-cookie":
+            return self._line(hidden_set_cookies(value))
+        return HIDDEN if is_secret_name(name) else self._line(value)
+
+    def _line(self, text: str) -> str:
+        """A short text. Cut after hiding."""
+        plain, is_cut = self._kept(without_shapes(hidden_said(utf8(text))), MAX_VALUE)
+        return HIDDEN if plain is None else plain + "..." * is_cut
+
+    def _body(self, content: _Content) -> dict[str, Any]:
+        text, is_cut = self._kept(self._text_of(content), MAX_BODY)
+        body = {"size": len(content.body), "text": text, "cut": is_cut}
+        return body if text is not None else {**body, "sha256": hashlib.sha256(content.body).hexdigest()}
+
+    def _text_of(self, content: _Content) -> str | None:
+        if content.text is None or content.is_multipart or (content.value is ABSENT and says_more(content.text)):
+            return None
+        if content.is_form:
+            text = hidden_pairs(content.text)
+        elif content.value is not ABSENT:
+            text = orjson.dumps(self._json(content.value, self._root, 0)).decode()
+        else:
+            text = "\n".join(map(self._json_line, content.text.split("\n")))
+        return without_shapes(hidden_said(text)) if content.value is ABSENT else text
+
+    def _json_line(self, line: str) -> str:
+        """One of many values of JSON, one in each line."""
+        if line[:1] not in ("{", "["):
+            return line
+        try:
+            return orjson.dumps(self._json(orjson.loads(line), self._root, 0)).decode()
+        except ValueError:
+            return line
+
+    def _kept(self, text: str | None, most: int) -> tuple[str | None, bool]:
+        """What is kept of a text, and whether that is not all of it. No more is looked through than that needs; at the
+        end of what was may stand a part of a secret, so that goes.
+        """
+        if text is None:
+            return None, True
+        margin = 3 * self._values.longest
+        plain = self._values.hidden_in(text[: most + 2 * margin])
+        if plain is None:
+            return None, True
+        if len(text) > most + 2 * margin:
+            return plain[: max(0, min(most, len(plain) - margin))], True
+        return plain[:most], len(plain) > most
+
+    def _json(self, value: Any, place: Place[bool], depth: int) -> Any:
+        if place.rule or depth > MAX_DEPTH:
+            return HIDDEN
+        if isinstance(value, dict):
+            return {
+                without_shapes(key): HIDDEN if is_secret_name(key) else self._json(inner, place.key(key), depth + 1)
+                for key, inner in value.items()
+            }
+        if isinstance(value, list):
+            return [self._json(inner, place.index(at), depth + 1) for at, inner in enumerate(value)]
+        return without_shapes(hidden_said(value)) if isinstance(value, str) else value
+
+    def _difference(self, difference: Difference) -> dict[str, Any]:
+        compared = self._compared
+        return {
+            "fingerprint": fingerprint(compared.feature, compared.route, difference),
+            "kind": kind_of(difference),
+            "difference": difference.kind.value,
+            "place": self._line(place_of(difference)),
+            "path": self._line(difference.path),
+            "legacy": self._value(difference, difference.legacy),
+            "new": self._value(difference, difference.new),
+            "expected": self._line(difference.expected),
+        }
+
+    def _value(self, difference: Difference, value: Any) -> str | None:
+        """As JSON, but cut."""
+        if value is ABSENT:
+            return None
+        if difference.path.startswith("header:"):
+            shown: Any = self._header(difference.path.removeprefix("header:"), str(value))
+        elif difference.path.startswith("$"):
+            place = self._place(difference.path)
+            shown = HIDDEN if place is None else self._json(value, place, 0)
+        else:
+            shown = without_shapes(hidden_said(value)) if isinstance(value, str) else value
+        text, is_cut = self._kept(utf8(json.dumps(shown, ensure_ascii=False, default=str)), MAX_VALUE)
+        return HIDDEN if text is None else text + "..." * is_cut

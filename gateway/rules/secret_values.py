@@ -1,0 +1,232 @@
+"""The values of secrets in one exchange, so that they can be hidden wherever else they stand. For `gateway.rules.hide`.
+
+A token that comes in a header may go out in a body, an error message or a URL. So every value that a secret's name
+gives away (a header, a cookie, a parameter, a field, a member of JSON) is looked for in all texts, as it is and as it
+is written in URLs, JSON and HTML.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+from urllib.parse import quote, quote_plus, unquote_plus
+
+from gateway.rules.places import Place
+from gateway.rules.secrecy import HIDDEN, NAME, is_secret_name
+
+MIN_LENGTH: Final = 6
+"""Characters. Shorter ones stand in any text by chance, and are hidden at their own place alone."""
+MAX_VALUES: Final = 200
+MAX_WORK: Final = 16_000_000
+"""Characters to look at, times values to look for. Clients choose both."""
+_COMMON: Final = frozenset({"bearer", "digest", "negotiate", "undefined"})
+"""Words that stand where secrets do and are none."""
+_LAYERS: Final = 3
+"""How often a text may be percent-encoded over and over."""
+
+_ATTRIBUTES: Final = frozenset(
+    {"path", "domain", "expires", "max-age", "secure", "httponly", "samesite", "partitioned", "priority", "version"}
+)
+_NEXT_COOKIE: Final = re.compile(r",\s*(?=[^;,=\s]+=)")
+_SAID: Final = re.compile(
+    rf"""(?i)(?<![\w-]){NAME}["']?\s*[=:]\s*("(?:[^"\\\r\n]|\\[^\r\n])*+"?|'(?:[^'\\\r\n]|\\[^\r\n])*+'?|[^\s&,;)<>"']+)"""
+)
+_HOLDS_MORE: Final = re.compile(rf"""(?i)(?<![\w-]){NAME}["']?\s*[=:]\s*[\[{{]""")
+_INPUT: Final = re.compile(rf"""(?i)name=["']?{NAME}["']?[^<>]{{0,100}}?(?:value|content)=["']([^"'<>]+)""")
+
+
+class SecretValues:
+    """Gathers values, then takes them out of texts."""
+
+    def __init__(self) -> None:
+        self._values: set[str] = set()
+        self._forms: list[str] | None = None
+
+    @property
+    def are_too_many(self) -> bool:
+        """Whether nothing can be shown, because hiding them all would take too long."""
+        return len(self._values) > MAX_VALUES
+
+    def add(self, value: object) -> None:
+        """Of a scalar; another's own are added one by one."""
+        if value is None or isinstance(value, bool):
+            return
+        text = utf8(str(value)).strip()
+        for each in {text, text.strip("\"'"), unquote_plus(text)}:
+            if len(each) >= MIN_LENGTH and each.lower() not in _COMMON and not self.are_too_many:
+                self._values.add(each)
+                self._forms = None
+
+    def add_header(self, name: str, value: str, *, is_secret: bool) -> None:
+        """What is secret in a header. A URL in any may have parameters."""
+        if name == "cookie":
+            for _, each in cookies(value):
+                self.add(each)
+        elif name == "set-cookie":
+            for each in _NEXT_COOKIE.split(value):
+                self.add(each.partition(";")[0].partition("=")[2])
+        elif is_secret:
+            self.add(value)
+            scheme, _, rest = value.strip().partition(" ")
+            self.add(rest)
+            if scheme.lower() == "basic":
+                self._add_basic(rest)
+        else:
+            self.add_pairs(value.partition("?")[2])
+            self.add_text(value)
+
+    def _add_basic(self, encoded: str) -> None:
+        try:
+            pair = base64.b64decode(encoded.strip(), validate=False).decode("utf-8", "replace")
+        except (binascii.Error, ValueError):
+            return
+        self.add(pair)
+        self.add(pair.partition(":")[2])
+
+    def add_pairs(self, text: str) -> None:
+        """Of a query or a form."""
+        for name, value in pairs(text):
+            if is_secret_name(unquote_plus(name)):
+                self.add(value)
+
+    def add_json(self, value: Any, place: Place[bool]) -> None:
+        """Of members with a secret's name, and of places that are named. place: where the value stands."""
+        waiting: list[tuple[Any, Place[bool] | None]] = [(value, place)]  # None: all below is secret
+        while waiting:
+            inner, where = waiting.pop()
+            if where is not None and where.rule:
+                where = None
+            if isinstance(inner, dict):
+                for key, each in inner.items():
+                    is_secret = where is None or is_secret_name(key)
+                    waiting.append((each, None if is_secret or where is None else where.key(key)))
+            elif isinstance(inner, list):
+                waiting += [(each, where.index(at) if where is not None else None) for at, each in enumerate(inner)]
+            elif where is None:
+                self.add(inner)
+
+    def add_text(self, text: str) -> None:
+        """What any text says by a secret's name: `token=...`, `"token": "..."`, a field of HTML."""
+        for pattern in (_SAID, _INPUT):
+            for found in pattern.finditer(text):
+                self.add(found[1])
+
+    def hidden_in(self, text: str) -> str | None:
+        """The text without them; None where that would take too long."""
+        if self.are_too_many:
+            return None
+        forms = self._written()
+        if len(text) * len(forms) > MAX_WORK:
+            return None
+        text = _without(text, forms)
+        plain = text
+        for _ in range(_LAYERS):
+            if "%" not in plain:
+                break
+            plain = unquote_plus(plain)
+            if any(form in plain for form in forms):
+                text = plain = _without(plain, forms)
+        return text
+
+    def _written(self) -> list[str]:
+        """All values in all forms, the longest first: none leaves a part of another."""
+        if self._forms is None:
+            forms = {form for value in self._values for form in _forms(value)}
+            self._forms = sorted(forms, key=lambda form: (-len(form), form))
+        return self._forms
+
+    @property
+    def longest(self) -> int:
+        """Characters of the longest form."""
+        forms = self._written()
+        return len(forms[0]) if forms else 0
+
+
+def _without(text: str, forms: Sequence[str]) -> str:
+    for form in forms:
+        if form in text:
+            text = text.replace(form, HIDDEN)
+    return text
+
+
+def _forms(value: str) -> Iterator[str]:
+    yield value
+    if value.isalnum() and value.isascii():
+        return
+    yield quote(value, safe="", errors="replace")
+    yield quote_plus(value, errors="replace")
+    yield json.dumps(value)[1:-1]
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield json.dumps(json.dumps(value, ensure_ascii=False)[1:-1], ensure_ascii=False)[1:-1]  # JSON in a text of JSON
+    yield value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    if not value.isascii():  # headers are read as Latin-1, whatever they are
+        yield value.encode("utf-8", "replace").decode("latin-1")
+        yield value.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def utf8(text: str) -> str:
+    """Without what cannot be written so."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def pairs(text: str) -> Iterator[tuple[str, str]]:
+    """Of a query or a form, as they are written."""
+    for each in text.split("&"):
+        name, _, value = each.partition("=")
+        yield name, value
+
+
+def cookies(value: str) -> Iterator[tuple[str, str]]:
+    """Name and value; without a name where there is none."""
+    for each in value.split(";"):
+        name, sign, rest = each.strip().partition("=")
+        yield (name, rest) if sign else ("", name)
+
+
+def hidden_cookies(value: str) -> str:
+    """A `cookie` header with its names."""
+    return "; ".join(f"{name}={HIDDEN}" if name else HIDDEN for name, _ in cookies(value))
+
+
+def hidden_set_cookies(value: str) -> str:
+    """One or more `set-cookie` as one, with names and attributes."""
+    return ", ".join(_hidden_set_cookie(each) for each in _NEXT_COOKIE.split(value))
+
+
+def _hidden_set_cookie(value: str) -> str:
+    first, *rest = value.split(";")
+    kept = [each for each in rest if each.partition("=")[0].strip().lower() in _ATTRIBUTES]
+    name, sign, _ = first.partition("=")
+    return ";".join([f"{name}={HIDDEN}" if sign else HIDDEN, *kept])
+
+
+def hidden_pairs(text: str) -> str:
+    """A query or a form with the values of secret names hidden."""
+    return "&".join(
+        f"{each.partition('=')[0]}={HIDDEN}" if is_secret_name(unquote_plus(each.partition("=")[0])) else each
+        for each in text.split("&")
+    )
+
+
+def hidden_said(text: str) -> str:
+    """A text without what it says by a secret's name, closed or not."""
+    return _SAID.sub(lambda found: found[0][: found.start(1) - found.start()] + HIDDEN, text)
+
+
+def says_more(text: str) -> bool:
+    """Whether something of a secret's name is a whole list or object, in what was not read as JSON."""
+    return _HOLDS_MORE.search(text) is not None
+
+
+def parts(body: bytes, content_type: str) -> Iterable[tuple[str, str]]:
+    """Of a multipart/form-data body (RFC 7578), the names of its parts and what they hold, as text."""
+    found = re.search(r'(?i)boundary=(?:"([^"]{1,200})"|([^\s;,]{1,200}))', content_type)
+    if found is None:
+        return
+    for each in body.split(b"--" + (found[1] or found[2]).encode("utf-8", "replace")):
+        head, _, content = each.partition(b"\r\n\r\n")
+        named = re.search(rb'(?i)[;\s]name="([^"\r\n]{0,200})"', head[:2000])
+        if named is not None:
+            yield named[1].decode("utf-8", "replace"), content.removesuffix(b"\r\n").decode("utf-8", "replace")
