@@ -30,6 +30,8 @@ def checked(check: Callable[[str], object]) -> Callable[[str], str]:
 
 def _place(text: str) -> None:
     """A path in the body, or a header."""
+    if text == "status":
+        raise ValueError("the status is always compared; write a place in the body, e.g. $.id, or header:NAME")
     if not text.startswith(HEADER):
         parse_path(text)
     elif HEADER_NAME.fullmatch(text.removeprefix(HEADER)) is None:

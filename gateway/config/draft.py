@@ -34,6 +34,7 @@ class Draft:
     tls: Tls | None = None
     encoded_slash: EncodedSlash | None = None
     cors: Cors | None = None
+    kill_all: bool = False
     damaged: set[Loc] = field(default_factory=set)
     around: set[Loc] = field(default_factory=set)
     whole: bool = True
@@ -67,6 +68,7 @@ def whole_draft(routes: RoutesFile) -> Draft:
         tls=routes.tls,
         encoded_slash=routes.encoded_slash,
         cors=routes.cors,
+        kill_all=routes.kill_all,
     )
 
 
@@ -92,6 +94,7 @@ def partial_draft(values: dict[str, Any], bad: Iterable[Loc]) -> Draft:
         draft.tls = _salvage(values.get("tls"), Tls, set())
     if draft.sound("encoded_slash"):
         draft.encoded_slash = EncodedSlash(values.get("encoded_slash", EncodedSlash.REFUSE))
+    draft.kill_all = values.get("kill_all") is True
     draft.cors = _salvage(values.get("cors"), Cors, {loc[1:] for loc in damaged if len(loc) > 1 and loc[0] == "cors"})
     return draft
 

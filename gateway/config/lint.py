@@ -13,6 +13,7 @@ from gateway.config.lint_cors import lint_cors
 from gateway.config.lint_features import lint_features
 from gateway.config.lint_files import lint_files
 from gateway.config.lint_routes import lint_routes
+from gateway.config.lint_shadow import lint_shadow
 from gateway.config.lint_tls import lint_tls
 from gateway.config.lint_upstreams import lint_proxies, lint_upstreams
 from gateway.config.nodes import Document
@@ -27,6 +28,7 @@ def lint(draft: Draft, document: Document, files: Path | None = None) -> Report:
     lint_features(draft, report)
     lint_routes(draft, report)
     lint_cors(draft, report)
+    lint_shadow(draft, report)
     lint_proxies(draft, report)
     lint_tls(draft, report)
     _lint_names(draft, report)

@@ -12,13 +12,15 @@ _KINDS = ("header:NAME", "cookie:NAME", "jwt:CLAIM", "client_ip")
 def lint_features(draft: Draft, report: Report) -> None:
     flags: dict[str, str] = {}
     for name, feature in draft.each_feature():
+        _lint_sides(name, feature, draft, report)
+        if feature.is_retired:  # nothing but new and its rewrite means anything there: see lint_shadow
+            continue
         if draft.sound("features", name, "key"):
             _lint_keys(name, feature, report)
             if draft.sound("features", name, "no_key"):
                 _lint_no_key(name, feature, report)
         if feature.flag is not None:
             _lint_flag(name, feature.flag, flags, report)
-        _lint_sides(name, feature, draft, report)
         _lint_ways_back(name, feature, report)
 
 

@@ -11,8 +11,8 @@ MAX_ENTRIES = 1000
 class Change:
     """One recorded change.
 
-    at: ISO 8601, UTC. action: set, enable, disable, allow, deny, unset or adopt. old, new: as an operator would write
-    them; empty where there was, or is, nothing.
+    at: ISO 8601, UTC. action: set, shadow, enable, disable, allow, deny, unset or adopt. old, new: as an operator would
+    write them; empty where there was, or is, nothing.
     """
 
     at: str

@@ -97,6 +97,7 @@ def _encode_flags(flags: FeatureFlags) -> dict[str, Any]:
     return {
         "percent": flags.percent,
         "enabled": flags.enabled,
+        "shadow": flags.shadow,
         "allow": _encode_list(flags.allow),
         "deny": _encode_list(flags.deny),
         "rev": flags.rev,
@@ -107,19 +108,18 @@ def _encode_flags(flags: FeatureFlags) -> dict[str, Any]:
             "deny": _encode_list(flags.seen.deny),
         },
         "holds": [flags.hold, flags.hold_allow, flags.hold_deny],
+        "hold_shadow": flags.hold_shadow,
         "unreadable": sorted(flags.unreadable),
         "problems": list(flags.problems),
     }
 
 
 def _decode_flags(value: Any) -> FeatureFlags:
+    """Files from before there were shadows say nothing of them."""
     seen = value["seen"]
     hold, hold_allow, hold_deny = (Hold(text) for text in value["holds"])
-    percent = _optional(value["percent"], int)
-    if percent is not None and not 0 <= percent <= 10_000:
-        raise ValueError(f"{percent} basis points")
     return FeatureFlags(
-        percent=None if percent is None else BasisPoints(percent),
+        percent=_points(value["percent"]),
         enabled=_optional(value["enabled"], bool),
         allow=_entries(value["allow"]),
         deny=_entries(value["deny"]),
@@ -131,9 +131,18 @@ def _decode_flags(value: Any) -> FeatureFlags:
         hold=hold,
         hold_allow=hold_allow,
         hold_deny=hold_deny,
+        shadow=_points(value.get("shadow")),
+        hold_shadow=Hold(value.get("hold_shadow", Hold.NO)),
         unreadable=frozenset(_checked(part, str) for part in value["unreadable"]),
         problems=tuple(_checked(text, str) for text in value["problems"]),
     )
+
+
+def _points(value: Any) -> BasisPoints | None:
+    points = _optional(value, int)
+    if points is not None and not 0 <= points <= 10_000:
+        raise ValueError(f"{points} basis points")
+    return None if points is None else BasisPoints(points)
 
 
 def _encode_hash(flag: Mapping[bytes, bytes] | Literal[WrongType.WRONG_TYPE]) -> dict[str, str] | None:

@@ -21,8 +21,7 @@ from typing import Any, NamedTuple, Protocol
 from gateway.flags.errors import STORE_ERRORS, in_words
 from gateway.flags.keys import Keys
 from gateway.flags.session import BATCH, Read, Session
-from gateway.model import BasisPoints
-from gateway.rules.flagmodel import Event, EventKind, FeatureReading, Known, Reading
+from gateway.rules.flagmodel import Configured, Event, EventKind, FeatureReading, Known, Reading
 from gateway.rules.flagstate import advance
 from gateway.rules.flagvalues import nearest, shown
 
@@ -54,7 +53,7 @@ class FlagWatcher:
         *,
         url: str,
         namespace: str,
-        features: Mapping[str, BasisPoints],
+        features: Mapping[str, Configured],
         on_change: OnChange,
         logger: Any,
         snapshot: SnapshotStore | None = None,
@@ -64,7 +63,7 @@ class FlagWatcher:
         limit_seconds: float = LIMIT_SECONDS,
         reread_seconds: float = REREAD_SECONDS,
     ) -> None:
-        """features: every configured feature and its percent by environment and file (`policy.fallbacks`).
+        """features: every configured feature, and what environment and file say of it (`policy.fallbacks`).
 
         on_change: called in the event loop after each change of `known`; must not block.
         saves_snapshot, creates_epoch: for the control process, so that a machine has one writer.
@@ -86,7 +85,7 @@ class FlagWatcher:
         self._unsaved = asyncio.Event()
         self._new_session()  # a bad URL is told at once
 
-    def update_features(self, features: Mapping[str, BasisPoints]) -> None:
+    def update_features(self, features: Mapping[str, Configured]) -> None:
         """After routes.yaml changed: reads everything again, for new names and for what falls through."""
         self._features = dict(features)
         self._touch_all()

@@ -30,12 +30,12 @@ from gateway.flags.stored import (
 from gateway.model import BasisPoints
 from gateway.percent import format_percent
 from gateway.rules.flagmodel import ALLOW, DENY
-from gateway.rules.flagvalues import ENABLED, PERCENT, REV
+from gateway.rules.flagvalues import ENABLED, PERCENT, REV, SHADOW
 
 Part = Literal["allow", "deny"]
 KILL_TRIES = 50
-_SWITCH = frozenset((PERCENT, ENABLED))
-_ALL = _SWITCH | {ALLOW, DENY}
+_FIELDS = frozenset((PERCENT, ENABLED, SHADOW))
+_ALL = _FIELDS | {ALLOW, DENY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,16 @@ class FlagWriter:
 
         return await self._change(_Order(feature, who, reason, expected_rev), edit)
 
+    async def set_shadow(
+        self, feature: str, percent: BasisPoints, *, who: str, reason: str, expected_rev: int | None = None
+    ) -> Written:
+        """The percent of requests that are sent to the other side as well."""
+
+        def edit(flag: StoredFlag) -> _Edit:
+            return self._set_field(flag, "shadow", SHADOW, format_percent(percent))
+
+        return await self._change(_Order(feature, who, reason, expected_rev), edit)
+
     async def set_enabled(
         self, feature: str, enabled: bool, *, who: str, reason: str, expected_rev: int | None = None
     ) -> Written:
@@ -168,13 +178,20 @@ class FlagWriter:
 
         return edit
 
-    async def unset(self, feature: str, *, who: str, reason: str, expected_rev: int | None = None) -> Written:
-        """Removes percent and enabled, so that environment and file speak; `rev` stays, and so do the lists."""
+    async def unset(
+        self, feature: str, *, who: str, reason: str, expected_rev: int | None = None, shadow: bool = True
+    ) -> Written:
+        """Removes all fields but `rev`, so that environment and file speak; the lists stay.
+        shadow: the percent of shadows is removed, too.
+        """
+        kept = frozenset((REV,)) if shadow else frozenset((REV, SHADOW))
 
         def edit(flag: StoredFlag) -> _Edit:
-            gone = [name for name in flag.fields if name != REV]
+            gone = [name for name in flag.fields if name not in kept]
             key = self._keys.flag(feature)
-            return _Edit("unset", flag.words(), "", lambda pipe: pipe.hdel(key, *gone) if gone else None, _SWITCH)
+            return _Edit(
+                "unset", flag.words(), "", lambda pipe: pipe.hdel(key, *gone) if gone else None, _FIELDS - kept
+            )
 
         return await self._change(_Order(feature, who, reason, expected_rev), edit)
 

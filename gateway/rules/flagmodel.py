@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
-from gateway.model import BasisPoints
+from gateway.model import NONE, BasisPoints
 
 ALLOW, DENY = "allow", "deny"
 
@@ -39,6 +39,13 @@ class Reading:
     full: bool
 
 
+class Configured(NamedTuple):
+    """What environment and file say of a feature: what is left where no flag says anything."""
+
+    percent: BasisPoints
+    shadow: BasisPoints = NONE
+
+
 class Hold(StrEnum):
     """Why a value from Redis is not in force."""
 
@@ -46,14 +53,14 @@ class Hold(StrEnum):
     LOST = "lost"
     """Missing at the first reading of other data; kept until it is written or adopted."""
     RAISES = "raises"
-    """Would raise new's share; kept until it is written or adopted, or raises nothing any more."""
+    """Would raise new's share, or the shadows; kept until it is written or adopted, or raises nothing any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureFlags:
     """One feature's values in force, beside what Redis said last.
 
-    percent, enabled: None where Redis says nothing: environment and file speak.
+    percent, enabled, shadow: None where Redis says nothing: environment and file speak.
     rev: as last read, None where there was none; newest_rev outlives the loss of the key.
     unreadable: the parts that never had a good value; while there are any, the feature stays on legacy.
     """
@@ -68,12 +75,15 @@ class FeatureFlags:
     hold: Hold = Hold.NO
     hold_allow: Hold = Hold.NO
     hold_deny: Hold = Hold.NO
+    shadow: BasisPoints | None = None
+    hold_shadow: Hold = Hold.NO
     unreadable: frozenset[str] = frozenset()
     problems: tuple[str, ...] = ()
 
     @property
     def held(self) -> bool:
-        return bool(self.hold or self.hold_allow or self.hold_deny or (self.unreadable and not self.problems))
+        holds = self.hold or self.hold_allow or self.hold_deny or self.hold_shadow
+        return bool(holds or (self.unreadable and not self.problems))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,33 +1,35 @@
 """The flags in force, as a state machine over what is read from Redis.
 
-Four things are judged on their own: percent, enabled (the two fields of the switch), the allow and the deny list.
+Four things are judged on their own: the switch (percent and enabled together), the percent of shadows, the allow and
+the deny list.
 
 - The first reading ever of a feature applies as it is. If a value of it does not parse, the feature is `unreadable`
-  and its users stay on legacy.
+  and its users stay on legacy; a percent of shadows that does not parse is none of them.
 - A bump of `rev` is an instruction: whatever the reading says is in force, lists and vanished fields included. (Our
   tools write back, in the same transaction, what is in force of the parts that are held and that they do not change.)
 - Connected (an unbroken session, or the same server with the same data): whatever was written is an instruction, and
   so is a field that was removed from a hash that is still there; what was not touched stays as it is, held or not. A
-  key that vanished falls through to environment and file, and is held where that would raise new's share.
+  key that vanished falls through to environment and file, and is held where that would raise new's share or shadows.
 - Guarded (the first reading from another server, or of other data): what is missing keeps its last known value, what
-  lowers new's share applies, and what would raise it, or undo a kill, is held. A higher `rev` of the same epoch is our
-  own tools' write, made while nobody looked, and so an instruction.
+  lowers new's share, or the shadows, applies, and what would raise them, or undo a kill, is held. A higher `rev` of the
+  same epoch is our own tools' write, made while nobody looked, and so an instruction.
 - A hold stays over readings of the same values, ends with an instruction, and ends by itself once nothing would rise.
 - A value that does not parse is no instruction: the last good value stays.
 
 Without an instruction nothing ever raises new's share: no percent, no undone kill, no longer allow list, no shorter
-deny list.
+deny list. Nor does anything raise the percent of shadows.
 """
 
 from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
 
-from gateway.model import BasisPoints
+from gateway.model import NONE, BasisPoints
 from gateway.rules.flagmodel import (
     ALLOW,
     DENY,
     WRONG_TYPE,
+    Configured,
     Entries,
     Event,
     FeatureFlags,
@@ -37,7 +39,7 @@ from gateway.rules.flagmodel import (
     Reading,
     WrongType,
 )
-from gateway.rules.flagvalues import ENABLED, PERCENT, FlagFields, parse_flag
+from gateway.rules.flagvalues import ENABLED, PERCENT, SHADOW, FlagFields, parse_flag
 from gateway.rules.flagwords import events_between, other_data
 
 
@@ -47,6 +49,10 @@ class _Mode(Enum):
     GUARDED = 3
 
 
+_NOTHING = Configured(NONE)
+_SWITCH = frozenset((PERCENT, ENABLED))
+
+
 class _Switch(NamedTuple):
     percent: BasisPoints | None
     enabled: bool | None
@@ -54,12 +60,12 @@ class _Switch(NamedTuple):
 
 
 def advance(
-    known: Known | None, reading: Reading, *, connected: bool, fallbacks: Mapping[str, BasisPoints]
+    known: Known | None, reading: Reading, *, connected: bool, fallbacks: Mapping[str, Configured]
 ) -> tuple[Known, tuple[Event, ...]]:
     """What is in force after a reading, and what there is to tell.
 
     connected: the session was not interrupted since `known`, or it is the same server with the same data.
-    fallbacks: every configured feature's percent by environment and file alone, which is what a vanished flag leaves.
+    fallbacks: what environment and file alone say of every configured feature, which is what a vanished flag leaves.
     """
     before = known.features if known else {}
     features: dict[str, FeatureFlags] = {} if reading.full else dict(before)
@@ -72,7 +78,7 @@ def advance(
         if old is None:
             flags = _first(now)
         else:
-            flags = _next(old, now, connected=connected, same_epoch=same_epoch, fallback=fallbacks.get(name))
+            flags = _next(old, now, connected=connected, same_epoch=same_epoch, fallback=fallbacks.get(name, _NOTHING))
         features[name] = flags
         if flags is not old:
             events.extend(events_between(name, old, flags))
@@ -104,19 +110,21 @@ def _first(now: FeatureReading) -> FeatureFlags:
         rev=fields.rev,
         newest_rev=fields.rev or 0,
         seen=now,
+        shadow=NONE if SHADOW in fields.bad or now.flag is WRONG_TYPE else fields.shadow,
         unreadable=frozenset(unreadable),
         problems=_problems(now, fields),
     )
 
 
 def _next(
-    old: FeatureFlags, now: FeatureReading, *, connected: bool, same_epoch: bool, fallback: BasisPoints | None
+    old: FeatureFlags, now: FeatureReading, *, connected: bool, same_epoch: bool, fallback: Configured
 ) -> FeatureFlags:
-    if connected and now == old.seen and old.hold is not Hold.RAISES:
+    if connected and now == old.seen and Hold.RAISES not in (old.hold, old.hold_shadow):
         return old
     fields = _fields(now)
     mode = _mode(old, fields.rev, connected=connected, same_epoch=same_epoch)
-    switch = _next_switch(old, now, fields, mode, BasisPoints(0) if fallback is None else fallback)
+    switch = _next_switch(old, now, fields, mode, fallback.percent)
+    shadow, hold_shadow = _next_shadow(old, now, fields, mode, fallback.shadow)
     allow, hold_allow = _next_allow(old, now.allow, mode)
     deny, hold_deny = _next_deny(old, now.deny, mode)
     flags = FeatureFlags(
@@ -130,6 +138,8 @@ def _next(
         hold=switch.hold,
         hold_allow=hold_allow,
         hold_deny=hold_deny,
+        shadow=shadow,
+        hold_shadow=hold_shadow,
         unreadable=_still_unreadable(old, now, fields, mode),
         problems=_problems(now, fields),
     )
@@ -167,7 +177,7 @@ def _next_switch(
         if now.flag:
             return settled
         return kept._replace(hold=Hold.LOST) if was_there else kept
-    if now.flag and (written := _written(old.seen, now.flag, fields)):
+    if now.flag and (written := _written(old.seen, now.flag, fields) & _SWITCH):
         touched = _Switch(
             target.percent if PERCENT in written else old.percent,
             target.enabled if ENABLED in written else old.enabled,
@@ -204,12 +214,36 @@ def _share(percent: BasisPoints | None, fallback: BasisPoints) -> BasisPoints:
     return fallback if percent is None else percent
 
 
+def _next_shadow(
+    old: FeatureFlags, now: FeatureReading, fields: FlagFields, mode: _Mode, fallback: BasisPoints
+) -> tuple[BasisPoints | None, Hold]:
+    kept = old.shadow, old.hold_shadow
+    if now.flag is WRONG_TYPE:
+        return kept
+    target = old.shadow if SHADOW in fields.bad else fields.shadow
+    rises = _share(target, fallback) > _share(old.shadow, fallback)
+    settled = (old.shadow, Hold.RAISES) if rises else (target, Hold.NO)
+    was_there = old.seen.flag is WRONG_TYPE or bool(old.seen.flag)
+    if mode is _Mode.INSTRUCTED:
+        return target, Hold.NO
+    if mode is _Mode.GUARDED and not now.flag:
+        if old.shadow is None:
+            return None, Hold.NO
+        return (old.shadow, Hold.LOST) if was_there else kept
+    if mode is _Mode.GUARDED:
+        return settled
+    if now.flag and SHADOW in _written(old.seen, now.flag, fields):
+        return target, Hold.NO
+    vanished = was_there and not now.flag
+    return settled if vanished or old.hold_shadow is Hold.RAISES else kept
+
+
 def _written(seen: FeatureReading, flag: Mapping[bytes, bytes], fields: FlagFields) -> frozenset[str]:
-    """Which of percent and enabled was set to a good value, or removed from a hash that is still there."""
+    """Which of the fields was set to a good value, or removed from a hash that is still there."""
     before = {} if seen.flag is WRONG_TYPE else seen.flag
     return frozenset(
         name
-        for name in (PERCENT, ENABLED)
+        for name in (PERCENT, ENABLED, SHADOW)
         if before.get(name.encode()) != flag.get(name.encode()) and name not in fields.bad
     )
 
@@ -253,8 +287,8 @@ def _still_unreadable(old: FeatureFlags, now: FeatureReading, fields: FlagFields
         return old.unreadable
     instructed = mode is _Mode.INSTRUCTED
     good = set[str]()
-    if now.flag is not WRONG_TYPE and (instructed or (now.flag and _written(old.seen, now.flag, fields))):
-        good |= {PERCENT, ENABLED} - fields.bad
+    if now.flag is not WRONG_TYPE and (instructed or (now.flag and _written(old.seen, now.flag, fields) & _SWITCH)):
+        good |= _SWITCH - fields.bad
     for part, entries, seen in ((ALLOW, now.allow, old.seen.allow), (DENY, now.deny, old.seen.deny)):
         if entries is not WRONG_TYPE and (instructed or (entries and entries != seen)):
             good.add(part)

@@ -11,8 +11,8 @@ from difflib import get_close_matches
 from gateway.model import ALL, NONE, BasisPoints
 from gateway.percent import parse_percent
 
-PERCENT, ENABLED, REV = "percent", "enabled", "rev"
-FIELDS = (PERCENT, ENABLED, REV)
+PERCENT, ENABLED, SHADOW, REV = "percent", "enabled", "shadow_percent", "rev"
+FIELDS = (PERCENT, ENABLED, SHADOW, REV)
 """The fields of a flag's hash; `rev` is written by our own tools alone."""
 
 _TRUE = frozenset({"true", "on", "1", "yes"})
@@ -25,6 +25,7 @@ class FlagFields:
 
     percent: BasisPoints | None = None
     enabled: bool | None = None
+    shadow: BasisPoints | None = None
     rev: int | None = None
     bad: frozenset[str] = frozenset()
     problems: tuple[str, ...] = ()
@@ -32,7 +33,7 @@ class FlagFields:
 
 def parse_flag(fields: Mapping[bytes, bytes]) -> FlagFields:
     """The hash of one feature, as read from Redis; {} where there is none. Never raises."""
-    percent, enabled, rev = None, None, None
+    percent, enabled, shadow, rev = None, None, None, None
     bad, problems = set[str](), list[str]()
     for raw_name, raw_value in sorted(fields.items()):
         name, value = _text(raw_name), _text(raw_value)
@@ -41,6 +42,8 @@ def parse_flag(fields: Mapping[bytes, bytes]) -> FlagFields:
                 percent = parse_percent(value)
             elif name == ENABLED:
                 enabled = parse_enabled(value)
+            elif name == SHADOW:
+                shadow = parse_percent(value)
             elif name == REV:
                 rev = _parse_rev(value)
             else:
@@ -48,7 +51,7 @@ def parse_flag(fields: Mapping[bytes, bytes]) -> FlagFields:
         except ValueError as error:
             bad.add(name)
             problems.append(f"{name}: {error}")
-    return FlagFields(percent, enabled, rev, frozenset(bad), tuple(problems))
+    return FlagFields(percent, enabled, shadow, rev, frozenset(bad), tuple(problems))
 
 
 def parse_enabled(value: str) -> bool:
@@ -98,8 +101,8 @@ def _parse_rev(value: str) -> int:
 
 
 def _unknown_field(name: str) -> str:
-    hint = nearest(name.lower(), (PERCENT, ENABLED))
-    return f"{shown(name)} is no field of a flag{hint or '; a flag has percent and enabled'}"
+    hint = nearest(name.lower(), (PERCENT, ENABLED, SHADOW))
+    return f"{shown(name)} is no field of a flag{hint or '; a flag has percent, enabled and shadow_percent'}"
 
 
 def _text(raw: bytes) -> str:

@@ -23,6 +23,8 @@ def describe_held(name: str, flags: FeatureFlags) -> str | None:
     parts = []
     if flags.hold:
         parts.append(f"{_switch_words(flags.percent, flags.enabled)} stays: Redis {_redis_words(flags)}")
+    if flags.hold_shadow:
+        parts.append(f"{_shadow_words(flags.shadow)} stay: Redis {_redis_shadow_words(flags)}")
     if flags.hold_allow:
         parts.append(_list_words(ALLOW, flags.hold_allow, flags.allow, flags.seen.allow))
     if flags.hold_deny:
@@ -43,6 +45,17 @@ def _redis_words(flags: FeatureFlags) -> str:
     return (
         f"says {_switch_words(fields.percent, fields.enabled)}, which nobody wrote since, and would raise new's share"
     )
+
+
+def _redis_shadow_words(flags: FeatureFlags) -> str:
+    if flags.seen.flag is WRONG_TYPE or not flags.seen.flag:
+        return "holds no flag"
+    shadow = parse_flag(flags.seen.flag).shadow
+    return f"says {_shadow_words(shadow)}, which nobody wrote since, and that would be more"
+
+
+def _shadow_words(shadow: BasisPoints | None) -> str:
+    return "the configured shadows" if shadow is None else f"shadows of {format_percent(shadow)} %"
 
 
 def _switch_words(percent: BasisPoints | None, enabled: bool | None) -> str:
@@ -83,13 +96,15 @@ def events_between(name: str, old: FeatureFlags | None, new: FeatureFlags) -> li
 
 def in_force(flags: FeatureFlags) -> tuple[object, ...]:
     """What decides requests, without what was merely read."""
-    return (flags.percent, flags.enabled, flags.allow, flags.deny, flags.unreadable)
+    return (flags.percent, flags.enabled, flags.shadow, flags.allow, flags.deny, flags.unreadable)
 
 
 def _change_words(old: FeatureFlags, new: FeatureFlags) -> str:
     words = []
     if (old.percent, old.enabled) != (new.percent, new.enabled):
         words.append(f"{_switch_words(old.percent, old.enabled)} -> {_switch_words(new.percent, new.enabled)}")
+    if old.shadow != new.shadow:
+        words.append(f"{_shadow_words(old.shadow)} -> {_shadow_words(new.shadow)}")
     for part, before, after in ((ALLOW, old.allow, new.allow), (DENY, old.deny, new.deny)):
         if before != after:
             words.append(f"{part} list +{len(after - before)} -{len(before - after)}")

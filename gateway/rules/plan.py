@@ -46,7 +46,7 @@ class FeaturePlan:
     """A feature's fixed part; its live part is a `FeaturePolicy`. Pairs are (legacy, new).
 
     diverts: while new is known to be down, legacy serves everybody. fallback: what legacy answers for new.
-    override: a tester's token may choose the side. retired: there is no legacy any more, and both of each pair are new's.
+    override: a tester's token may choose the side. retired: there is no legacy, and both of each pair are new's.
     """
 
     name: str

@@ -11,7 +11,7 @@ from typing import Final
 
 from gateway.config.schema import Cold, Feature, RoutesFile
 from gateway.model import ALL, NONE, BasisPoints, Source
-from gateway.rules.flagmodel import FeatureFlags, Known
+from gateway.rules.flagmodel import Configured, FeatureFlags, Known
 from gateway.rules.flagvalues import parse_environment
 from gateway.rules.flagwords import describe_held
 
@@ -54,7 +54,8 @@ class FeaturePolicy:
     held: what Redis says and is not in force, and what to type; None where nothing is held.
     rev: of the flag as last read; 0 where it has none.
     reversible: legacy can read what new has written.
-    shadow: of the requests that may be shadowed; 0 while `unknown`. A kill leaves it as it is.
+    shadow: of the requests that may be shadowed, by `shadow_source`; 0 while `unknown`. A kill leaves it as it is.
+    hidden_shadow: what the file says of it, where that is not heard.
     retired: there is no legacy any more: everything goes to new, whatever a flag says.
     """
 
@@ -72,6 +73,8 @@ class FeaturePolicy:
     rev: int = 0
     reversible: bool = True
     shadow: BasisPoints = NONE
+    shadow_source: Source = Source.FILE
+    hidden_shadow: BasisPoints | None = None
     retired: bool = False
 
 
@@ -100,6 +103,7 @@ def resolve_feature(
     said, problems = _percents(feature, environment, flags)
     source, points = (Source.NEVER_READ, NONE) if unknown else said[0]
     killers = _kill_sources(routes, feature, flags)
+    shadow_source, shadow, hidden_shadow = _shadow(feature, flags, unknown=unknown)
     return FeaturePolicy(
         name=name,
         basis_points=points,
@@ -114,13 +118,18 @@ def resolve_feature(
         problems=problems + (flags.problems if flags else ()),
         rev=(flags.rev or 0) if flags else 0,
         reversible=feature.reversible,
-        shadow=NONE if unknown else feature.shadow_basis_points,
+        shadow=shadow,
+        shadow_source=shadow_source,
+        hidden_shadow=hidden_shadow,
     )
 
 
 def _retired(name: str, flags: FeatureFlags | None) -> FeaturePolicy:
     """Nothing decides about it any more, but what stands in Redis is told: somebody may believe that it does."""
-    left = flags is not None and (flags.percent, flags.enabled, *flags.allow, *flags.deny) != (None, None)
+    left = flags is not None and (
+        any(value is not None for value in (flags.percent, flags.enabled, flags.shadow))
+        or bool(flags.allow or flags.deny)
+    )
     return FeaturePolicy(
         name=name,
         basis_points=ALL,
@@ -131,9 +140,12 @@ def _retired(name: str, flags: FeatureFlags | None) -> FeaturePolicy:
     )
 
 
-def fallbacks(routes: RoutesFile, environment: Mapping[str, str]) -> dict[str, BasisPoints]:
-    """Each feature's percent by environment and file alone: what a flag that vanishes leaves (see `advance`)."""
-    return {name: _percents(feature, environment, None)[0][0][1] for name, feature in routes.features.items()}
+def fallbacks(routes: RoutesFile, environment: Mapping[str, str]) -> dict[str, Configured]:
+    """What environment and file alone say of each feature: what a flag that vanishes leaves (see `advance`)."""
+    return {
+        name: Configured(_percents(feature, environment, None)[0][0][1], feature.shadow_basis_points)
+        for name, feature in routes.features.items()
+    }
 
 
 @lru_cache(maxsize=4096)
@@ -177,6 +189,19 @@ def _percents(
     if not said or "basis_points" in feature.model_fields_set:
         said.append((Source.FILE, feature.basis_points))
     return said, problems
+
+
+def _shadow(
+    feature: Feature, flags: FeatureFlags | None, *, unknown: bool
+) -> tuple[Source, BasisPoints, BasisPoints | None]:
+    """Where the percent of shadows comes from, what it is, and what the file says in vain."""
+    if unknown:
+        return Source.NEVER_READ, NONE, None
+    configured = feature.shadow_basis_points
+    if flags is None or flags.shadow is None:
+        return Source.FILE, configured, None
+    is_hidden = "shadow_basis_points" in feature.model_fields_set and flags.shadow != configured
+    return Source.REDIS, flags.shadow, configured if is_hidden else None
 
 
 def _kill_sources(routes: RoutesFile, feature: Feature, flags: FeatureFlags | None) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import structlog
 
 from gateway.flags.watcher import FlagWatcher, SnapshotStore
 from gateway.model import BasisPoints
-from gateway.rules.flagmodel import Event, FeatureFlags, Known
+from gateway.rules.flagmodel import Configured, Event, FeatureFlags, Known
 
 DEADLINE_SECONDS = 10.0
 
@@ -87,7 +87,7 @@ async def watching(
     watcher = FlagWatcher(
         url=url,
         namespace=namespace,
-        features={name: BasisPoints(points) for name, points in (features or {"auth": 0}).items()},
+        features={name: Configured(BasisPoints(points)) for name, points in (features or {"auth": 0}).items()},
         on_change=on_change,
         logger=structlog.get_logger("test"),
         snapshot=snapshot,

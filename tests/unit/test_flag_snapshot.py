@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.flags.snapshot import SnapshotFile, decode, encode
-from gateway.rules.flagmodel import WRONG_TYPE, FeatureReading, Known, Reading
+from gateway.model import BasisPoints
+from gateway.rules.flagmodel import WRONG_TYPE, Configured, FeatureReading, Known, Reading
 from gateway.rules.flagstate import advance
 
 
@@ -18,7 +19,7 @@ def _known(*readings: FeatureReading) -> Known:
     known = None
     for number, reading in enumerate(readings):
         whole = Reading(f"e{number}", f"r{number}", {"auth": reading}, full=True)
-        known, _ = advance(known, whole, connected=False, fallbacks={"auth": 0})
+        known, _ = advance(known, whole, connected=False, fallbacks={"auth": Configured(BasisPoints(0))})
     assert known is not None
     return known
 
@@ -37,10 +38,14 @@ def test_what_is_saved_comes_back(tmp_path: Path):
     assert file.problem is None
 
 
-BYTES = st.binary(max_size=6)
+BYTES = st.one_of(st.binary(max_size=6), st.sampled_from([b"5", b"90"]))
+FIELDS = st.sampled_from([b"percent", b"enabled", b"shadow_percent", b"rev", b"x"])
 READINGS = st.builds(
     FeatureReading,
-    st.one_of(st.dictionaries(st.sampled_from([b"percent", b"enabled", b"rev", b"x"]), BYTES), st.just(WRONG_TYPE)),
+    st.one_of(
+        st.dictionaries(st.sampled_from([b"percent", b"enabled", b"shadow_percent", b"rev", b"x"]), BYTES),
+        st.just(WRONG_TYPE),
+    ),
     st.one_of(st.frozensets(BYTES, max_size=3), st.just(WRONG_TYPE)),
     st.one_of(st.frozensets(BYTES, max_size=3), st.just(WRONG_TYPE)),
 )
@@ -50,6 +55,16 @@ READINGS = st.builds(
 def test_any_state_survives_json(readings: list[FeatureReading]):
     known = _known(*readings)
     assert decode(json.loads(json.dumps(encode(known)))) == known
+
+
+def test_a_file_from_before_there_were_shadows_is_read(tmp_path: Path):
+    old = encode(HELD)
+    for name in ("shadow", "hold_shadow"):
+        del old["features"]["auth"][name]
+    file = SnapshotFile(tmp_path / "flags.json")
+    file.path.write_text(json.dumps(old))
+    assert file.load() == HELD
+    assert HELD.features["auth"].shadow is None
 
 
 def test_no_file_is_no_problem(tmp_path: Path):

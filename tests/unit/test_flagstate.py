@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gateway.model import BasisPoints
 from gateway.rules.flagmodel import (
     WRONG_TYPE,
+    Configured,
     Event,
     EventKind,
     FeatureFlags,
@@ -28,8 +29,8 @@ FALLBACK = BasisPoints(0)
 class Store:
     """A server and what is known of it, driven step by step for one feature, `auth`."""
 
-    def __init__(self, fallback: int = 0) -> None:
-        self.fallback = BasisPoints(fallback)
+    def __init__(self, fallback: int = 0, shadow: int = 0) -> None:
+        self.fallback, self.shadow = BasisPoints(fallback), BasisPoints(shadow)
         self.known: Known | None = None
         self.events: tuple[Event, ...] = ()
         self.epoch, self.run_id = "e1", "r1"
@@ -49,7 +50,8 @@ class Store:
 
     def take(self, reading: FeatureReading, *, connected: bool = True) -> FeatureFlags:
         whole = Reading(epoch=self.epoch, run_id=self.run_id, features={"auth": reading}, full=True)
-        self.known, self.events = advance(self.known, whole, connected=connected, fallbacks={"auth": self.fallback})
+        below = {"auth": Configured(self.fallback, self.shadow)}
+        self.known, self.events = advance(self.known, whole, connected=connected, fallbacks=below)
         return self.known.features["auth"]
 
     def kinds(self) -> list[EventKind]:
@@ -332,7 +334,12 @@ LISTS = st.one_of(st.frozensets(st.sampled_from([b"a", b"b", b"c"])), st.just(WR
 def readings(draw: st.DrawFn) -> FeatureReading:
     if draw(st.integers(0, 9)) == 0:
         return FeatureReading(WRONG_TYPE, draw(LISTS), draw(LISTS))
-    fields = {b"percent": draw(PERCENTS), b"enabled": draw(SWITCHES), b"rev": draw(REVS)}
+    fields = {
+        b"percent": draw(PERCENTS),
+        b"enabled": draw(SWITCHES),
+        b"shadow_percent": draw(PERCENTS),
+        b"rev": draw(REVS),
+    }
     flag = {name: value for name, value in fields.items() if value is not None}
     return FeatureReading(flag, draw(LISTS), draw(LISTS))
 
@@ -342,7 +349,8 @@ STEPS = st.tuples(readings(), st.booleans(), st.booleans())
 
 
 def _walk(steps: list[tuple[FeatureReading, bool, bool]], fallback: int) -> Store:
-    store = Store(fallback)
+    """The file says of shadows what it says of the percent: of every fallback there is an example for both."""
+    store = Store(fallback, fallback)
     for reading, connected, same_data in steps:
         if not connected:
             store.run_id += "x"
@@ -352,9 +360,14 @@ def _walk(steps: list[tuple[FeatureReading, bool, bool]], fallback: int) -> Stor
     return store
 
 
+def _shadow(flags: FeatureFlags, fallback: BasisPoints) -> BasisPoints:
+    return fallback if flags.shadow is None else flags.shadow
+
+
 def _rises(before: FeatureFlags, after: FeatureFlags, fallback: BasisPoints) -> bool:
     return (
-        rank(after, fallback) > rank(before, fallback)
+        _shadow(after, fallback) > _shadow(before, fallback)
+        or rank(after, fallback) > rank(before, fallback)
         or bool(before.unreadable - after.unreadable)
         or not after.allow <= before.allow
         or not after.deny >= before.deny
@@ -416,9 +429,10 @@ def test_a_bumped_revision_puts_everything_good_in_force(steps, fallback, readin
     fields = parse_flag(reading.flag)
     assert "percent" in fields.bad or flags.percent == fields.percent
     assert "enabled" in fields.bad or flags.enabled == fields.enabled
+    assert "shadow_percent" in fields.bad or flags.shadow == fields.shadow
     assert reading.allow is WRONG_TYPE or flags.allow == reading.allow
     assert reading.deny is WRONG_TYPE or flags.deny == reading.deny
-    assert flags.hold is Hold.NO
+    assert (flags.hold, flags.hold_shadow) == (Hold.NO, Hold.NO)
 
 
 @given(WALKS, FALLBACKS, st.integers(0, 100))
@@ -428,6 +442,29 @@ def test_a_percent_written_while_connected_is_in_force(steps, fallback, percent)
     store.take(replace(MISSING, flag={b"percent": str(percent).encode()}))
     assert store.known is not None
     assert store.known.features["auth"].percent == percent * 100
+
+
+@given(WALKS, FALLBACKS, st.integers(0, 100))
+def test_a_percent_of_shadows_written_while_connected_is_in_force(steps, fallback, percent):
+    store = _walk(steps, fallback)
+    store.take(replace(MISSING, flag={b"shadow_percent": b"3.33"}))
+    flags = store.take(replace(MISSING, flag={b"shadow_percent": str(percent).encode()}))
+    assert (flags.shadow, flags.hold_shadow) == (percent * 100, Hold.NO)
+
+
+@given(WALKS, FALLBACKS, PERCENTS)
+def test_a_write_of_shadows_alone_changes_nothing_about_who_is_on_new(steps, fallback, percent):
+    store = _walk(steps, fallback)
+    assert store.known is not None
+    before = store.known.features["auth"]
+    if before.seen.flag is WRONG_TYPE:
+        return
+    fields = {name: value for name, value in before.seen.flag.items() if name != b"shadow_percent"}
+    flag = fields if percent is None else {**fields, b"shadow_percent": percent}
+    after = store.take(replace(before.seen, flag=flag))
+    if flag or not before.seen.flag:
+        assert rank(after, store.fallback) <= rank(before, store.fallback)
+        assert after.unreadable == before.unreadable
 
 
 @given(WALKS, FALLBACKS, readings(), st.booleans(), st.booleans())
@@ -472,3 +509,67 @@ def test_other_data_that_kills_applies_the_kill_and_holds_its_higher_percent():
     flags = store.back_with(percent=80, enabled="false")
     assert (flags.percent, flags.enabled, flags.hold) == (2500, False, Hold.RAISES)
     assert store.read(percent=80, enabled="true").percent == 2500
+
+
+# Shadows
+
+
+def test_shadows_are_read_and_changed_like_a_percent():
+    store = Store()
+    assert store.read(shadow_percent=5).shadow == 500
+    assert store.read(shadow_percent=50).shadow == 5000
+    assert "shadows of 5 % -> shadows of 50 %" in store.events[0].text
+    flags = store.read(shadow_percent="half")
+    assert (flags.shadow, store.kinds()) == (5000, [EventKind.PROBLEM])
+
+
+def test_a_bad_percent_of_shadows_at_the_first_reading_means_none_and_moves_nobody():
+    store = Store(shadow=10_000)
+    flags = store.read(percent=25, shadow_percent="5 percent")
+    assert (flags.percent, flags.shadow, flags.unreadable) == (2500, 0, frozenset())
+    assert store.read(percent=25, shadow_percent=5).shadow == 500
+    assert store.read(percent=25).shadow is None  # an instruction: the file speaks
+
+
+def test_a_vanished_flag_lets_the_file_speak_of_shadows_where_that_lowers_and_is_held_where_it_would_raise():
+    store = Store(shadow=100)
+    store.read(shadow_percent=5)
+    assert store.take(MISSING).shadow is None
+    store = Store(shadow=5000)
+    store.read(shadow_percent=5)
+    flags = store.take(MISSING)
+    assert (flags.shadow, flags.hold_shadow, flags.hold) == (500, Hold.RAISES, Hold.NO)
+    held = describe_held("auth", flags)
+    assert held == "shadows of 5 % stay: Redis holds no flag. `gateway flag adopt auth` takes what Redis says"
+    assert store.read(rev=1).shadow is None
+
+
+def test_an_empty_server_keeps_shadows_and_other_data_only_lowers_them():
+    store = Store()
+    store.read(shadow_percent=5)
+    flags = store.back_with()
+    assert (flags.shadow, flags.hold_shadow) == (500, Hold.LOST)
+    assert store.back_with(shadow_percent=1).shadow == 100
+    flags = store.back_with(shadow_percent=90)
+    assert (flags.shadow, flags.hold_shadow) == (100, Hold.RAISES)
+    assert "Redis says shadows of 90 %" in (describe_held("auth", flags) or "")
+    flags = store.read(shadow_percent=90, rev=1)
+    assert (flags.shadow, flags.held) == (9000, False)
+
+
+def test_shadows_and_the_switch_are_held_apart():
+    store = Store()
+    store.read(percent=25, shadow_percent=5)
+    flags = store.back_with(percent=90, shadow_percent=90)
+    assert (flags.percent, flags.shadow) == (2500, 500)
+    flags = store.read(percent=90, shadow_percent=10)
+    assert (flags.percent, flags.hold, flags.shadow, flags.hold_shadow) == (2500, Hold.RAISES, 1000, Hold.NO)
+    flags = store.read(percent=91, shadow_percent=10)
+    assert (flags.percent, flags.held) == (9100, False)
+
+
+def test_writing_shadows_does_not_make_a_percent_readable_that_never_was():
+    store = Store(fallback=10_000)
+    store.read(percent="abc")
+    assert store.read(percent="abc", shadow_percent=5).unreadable == {"percent"}
+    assert store.read(shadow_percent=6).unreadable == frozenset()  # the bad field was taken out: an instruction

@@ -79,3 +79,11 @@ def test_a_bare_number_in_the_environment_is_refused_since_1_means_true(typed: s
 def test_other_words_in_the_environment_are_refused(typed: str):
     with pytest.raises(ValueError, match=r".+"):
         parse_environment(typed)
+
+
+def test_the_percent_of_shadows_is_a_field_of_its_own():
+    flag = parse_flag({b"percent": b"5", b"shadow_percent": b" 12.5 %"})
+    assert (flag.percent, flag.shadow, flag.problems) == (500, 1250, ())
+    flag = parse_flag({b"percent": b"5", b"shadow_percent": b"lots"})
+    assert (flag.percent, flag.shadow, flag.bad) == (500, None, {"shadow_percent"})
+    assert "did you mean shadow_percent?" in parse_flag({b"shadow-percent": b"5"}).problems[0]

@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.config.schema import RoutesFile
-from gateway.model import Source
-from gateway.rules.flagmodel import WRONG_TYPE, FeatureReading, Known, Reading
+from gateway.model import ALL, NONE, Source
+from gateway.rules.flagmodel import WRONG_TYPE, Configured, FeatureReading, Known, Reading
 from gateway.rules.flagstate import advance
 from gateway.rules.policy import FeaturePolicy, fallbacks, parse_key_list, resolve
 
@@ -112,9 +112,9 @@ def test_problems_of_redis_are_shown():
 
 
 def test_fallbacks_are_what_environment_and_file_say():
-    assert fallbacks(routes(percent=7), {}) == {"auth": 700}
-    assert fallbacks(routes(percent=7), {"USE_NEW_AUTH": "off"}) == {"auth": 0}
-    assert fallbacks(routes(percent=7), {"USE_NEW_AUTH": "maybe"}) == {"auth": 700}
+    assert fallbacks(routes(percent=7, shadow_percent=3), {}) == {"auth": (700, 300)}
+    assert fallbacks(routes(percent=7), {"USE_NEW_AUTH": "off"}) == {"auth": (0, 0)}
+    assert fallbacks(routes(percent=7), {"USE_NEW_AUTH": "maybe"}) == {"auth": (700, 0)}
 
 
 def test_entries_may_name_their_source():
@@ -138,10 +138,57 @@ def test_what_is_held_is_told_in_words():
         known(percent=5),
         Reading("e2", "r2", {"auth": FeatureReading({b"percent": b"80"})}, full=True),
         connected=False,
-        fallbacks={"auth": 0},
+        fallbacks={"auth": Configured(NONE)},
     )
     policy = auth(routes(), flags=flags)
     assert policy.basis_points == 500
     assert policy.held is not None
     assert "80 %" in policy.held
     assert "gateway flag adopt auth" in policy.held
+
+
+# -- shadows
+
+
+def test_the_flag_beats_the_file_for_shadows_too_and_what_it_hides_is_told():
+    file = routes(shadow_percent=5)
+    flagged = auth(file, flags=known(shadow_percent="0.5"))
+    assert (flagged.shadow, flagged.shadow_source, flagged.hidden_shadow) == (50, Source.REDIS, 500)
+    silent = auth(file, flags=known(percent=1))
+    assert (silent.shadow, silent.shadow_source, silent.hidden_shadow) == (500, Source.FILE, None)
+    assert auth(routes(), flags=known(shadow_percent=1)).hidden_shadow is None
+
+
+def test_nothing_is_shadowed_of_a_feature_of_which_nothing_is_known():
+    never_read = auth(routes(shadow_percent=5))
+    assert (never_read.unknown, never_read.shadow, never_read.shadow_source) == (True, 0, Source.NEVER_READ)
+    assert auth(routes(shadow_percent=5, cold="configured")).shadow == 500
+    assert auth(routes(shadow_percent=5), store=False).shadow == 500
+
+
+def test_a_kill_leaves_the_percent_of_shadows_as_it_is():
+    policy = auth(routes(), flags=known(shadow_percent=5, enabled="false"))
+    assert (policy.killed, policy.shadow) == (True, 500)
+
+
+# -- retired features
+
+RETIRED = {"legacy": None, "flag": None}
+
+
+@pytest.mark.parametrize(
+    "flags", [None, known(), known(percent=5, enabled="false"), known(FeatureReading(WRONG_TYPE)), known(percent="x")]
+)
+def test_nothing_takes_a_retired_feature_off_new(flags):
+    policy = auth(routes(kill_all=True, **RETIRED), flags=flags)
+    assert (policy.retired, policy.basis_points, policy.killed, policy.unknown) == (True, ALL, False, False)
+    assert (policy.kill_sources, policy.held, policy.shadow) == ((), None, 0)
+
+
+def test_what_still_stands_in_redis_for_a_retired_feature_is_told():
+    for flags in (known(percent=5), known(enabled="false"), known(shadow_percent=1)):
+        assert "still stands in Redis" in auth(routes(**RETIRED), flags=flags).problems[0]
+    listed = known(FeatureReading({}, deny=frozenset({b"bob"})))
+    policy = auth(routes(**RETIRED), flags=listed)
+    assert (bool(policy.deny), len(policy.problems)) == (False, 1)
+    assert auth(routes(**RETIRED), flags=known(rev=3)).problems == ()

@@ -25,10 +25,19 @@ SECTIONS = {
     "WebSockets": "WebSocket",
     "Log": "Log",
     "Limits": "Limits",
+    "Shadows": "Shadow",
+    "Shadows of a route": "RouteShadow",
     "TLS for clients": "Tls",
 }
-PARTS = {"breaker": "Breaker", "cors": "Cors", "ejection": "Ejection", "health": "Health", "tls": "UpstreamTls"}
-DEEP = {"tls.certificates": "CertificateFiles"}
+PARTS = {
+    "breaker": "Breaker",
+    "compare": "ShadowCompare",
+    "cors": "Cors",
+    "ejection": "Ejection",
+    "health": "Health",
+    "tls": "UpstreamTls",
+}
+DEEP = {"tls.certificates": "CertificateFiles", "compare.unordered": "Unordered"}
 CELLS = re.compile(r"(?<!\\)\|")
 
 
@@ -55,7 +64,8 @@ def documented():
                 model = SECTIONS.get(title)
                 model = PARTS.get(key.partition(".")[0], model) if "." in key else model
                 if title == "TLS for clients":
-                    model = DEEP.get(key.rpartition(".")[0], SECTIONS[title])
+                    model = SECTIONS[title]
+                model = DEEP.get(key.rpartition(".")[0], model)
                 if key.startswith("rewrite."):
                     model = "SideRewrites" if key in ("rewrite.legacy", "rewrite.new") else "Rewrite"
                 found[model, key.rpartition(".")[2]] = cells

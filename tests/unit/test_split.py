@@ -103,6 +103,7 @@ LISTED = KeyList(exact=frozenset((b"alice",)))
 @pytest.mark.parametrize(
     ("held", "side", "reason"),
     [
+        (policy(0, retired=True, killed=True, unknown=True, deny=LISTED), Side.NEW, Reason.RETIRED),
         (policy(10_000, killed=True, unknown=True, deny=LISTED, allow=LISTED), Side.LEGACY, Reason.KILLED),
         (policy(10_000, unknown=True, deny=LISTED, allow=LISTED), Side.LEGACY, Reason.UNKNOWN),
         (policy(10_000, deny=LISTED, allow=LISTED), Side.LEGACY, Reason.DENIED),

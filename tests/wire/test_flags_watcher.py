@@ -12,7 +12,8 @@ from redis import Redis
 
 from bench.ports import free_port
 from gateway.flags.snapshot import SnapshotFile
-from gateway.rules.flagmodel import Event, EventKind, Hold, Known
+from gateway.model import NONE
+from gateway.rules.flagmodel import Configured, Event, EventKind, Hold, Known
 from tests.support.flagtools import until, watching
 from tests.support.valkey_server import ValkeyServer
 
@@ -22,6 +23,7 @@ MOST_TURNS = {"uvloop": 3, "asyncio": 4}
 """With a task for each step there were four, and six."""
 
 Factory = Callable[..., ValkeyServer]
+NOTHING = Configured(NONE)
 
 
 @pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
@@ -358,9 +360,9 @@ async def test_a_new_feature_is_read_at_once(own_valkey: ValkeyServer, plain: Re
     plain.hset("gateway:flag:upload", "percent", 7)
     async with watching(own_valkey.url) as watched:
         await watched.until_up()
-        watched.watcher.update_features({"auth": 0, "upload": 0})  # type: ignore[dict-item]
+        watched.watcher.update_features({"auth": NOTHING, "upload": NOTHING})
         await until(lambda: watched.watcher.known is not None and "upload" in watched.watcher.known.features)
-        watched.watcher.update_features({"upload": 0})  # type: ignore[dict-item]
+        watched.watcher.update_features({"upload": NOTHING})
         await until(lambda: watched.watcher.known is not None and "auth" not in watched.watcher.known.features)
 
 

@@ -68,6 +68,17 @@ async def test_every_kind_of_change_bumps_the_revision_and_is_recorded(writer: F
     ]
 
 
+async def test_the_percent_of_shadows_is_a_field_of_its_own(writer: FlagWriter, plain: Redis):
+    await writer.set_shadow("auth", QUARTER, **ANN)
+    written = await writer.set_shadow("auth", BasisPoints(50), **ANN)
+    assert plain.hgetall("gateway:flag:auth") == {"shadow_percent": "0.5", "rev": "2"}
+    assert (written.change.action, written.change.old, written.change.new) == ("shadow", "25", "0.5")
+    with pytest.raises(FlagConflictError, match="revision 2, not 1"):
+        await writer.set_shadow("auth", QUARTER, **ANN, expected_rev=1)
+    await writer.unset("auth", **ANN)
+    assert plain.hgetall("gateway:flag:auth") == {"rev": "3"}
+
+
 async def test_what_is_stored_is_read_as_it_stands(writer: FlagWriter, plain: Redis):
     plain.hset("gateway:flag:auth", mapping={"precent": "5", "enabled": "on", "rev": 3})
     plain.sadd("gateway:allow:auth", "b", "a")
@@ -215,7 +226,7 @@ async def test_the_last_deny_entry_removed_by_our_tools_is_gone(own_valkey: Valk
         await until(lambda: watched.auth is not None and watched.auth.deny == frozenset())
 
 
-@pytest.mark.parametrize("change", ["allow", "deny", "disable, enable", "unset lists"])
+@pytest.mark.parametrize("change", ["allow", "deny", "shadow", "disable, enable", "unset lists"])
 async def test_a_change_during_a_hold_releases_nothing_else(own_valkey: ValkeyServer, plain: Redis, change: str):
     """A lost flag stays in force until it is written or adopted, whatever else is changed meanwhile by our tools."""
     async with watching(own_valkey.url, features={"auth": 10_000}) as watched:
@@ -239,6 +250,8 @@ async def test_a_change_during_a_hold_releases_nothing_else(own_valkey: ValkeySe
             written = await writer.set_enabled("auth", enabled=True, **ANN)
         elif change == "unset lists":
             written = await writer.unset("auth", **ANN)
+        elif change == "shadow":
+            written = await writer.set_shadow("auth", BasisPoints(500), **ANN)
         else:
             written = await writer.add("auth", "allow" if change == "allow" else "deny", ["alice"], **ANN)
         await until(lambda: held().rev == written.change.rev)
@@ -246,6 +259,7 @@ async def test_a_change_during_a_hold_releases_nothing_else(own_valkey: ValkeySe
         assert not flags.held
         assert flags.deny == ({b"mallory", b"alice"} if change == "deny" else {b"mallory"})
         assert flags.percent == (None if change == "unset lists" else 2500)
+        assert flags.shadow == (500 if change == "shadow" else None)
         assert plain.smembers("gateway:deny:auth") >= {"mallory"}
         await writer.aclose()
 
