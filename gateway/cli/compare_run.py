@@ -113,7 +113,8 @@ class _Done:
 
 def _replay(typed: Typed, source: Source) -> _Done:
     job = job_of(typed, source)
-    survey = look_through(job)
+    with errors.status(f"reading {safe(str(typed.file))}"):
+        survey = look_through(job)
     for line in survey_lines(survey, str(typed.file), source.noun):
         errors.print(safe(line))
     _check(survey, typed, source)

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 SECURITY = ROOT / "SECURITY.md"
 DOCUMENTS = (ROOT / "README.md", ROOT / "CHANGELOG.md", SECURITY, *sorted((ROOT / "docs").glob("*.md")))
 OPERATING = (ROOT / "docs/operating.md").read_text()
-COMMANDS = OPERATING + "".join((ROOT / "docs" / name).read_text() for name in ("verify.md", "compare.md"))
+COMMANDS = OPERATING + "".join((ROOT / "docs" / name).read_text() for name in ("verify.md", "compare.md", "replay.md"))
 # A command with a guide of its own is described there.
 LIFE = (ROOT / "docs/life-of-a-request.md").read_text()
 RULES = (ROOT / "deploy/prometheus/gateway.rules.yml").read_text()
