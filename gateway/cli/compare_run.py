@@ -127,6 +127,8 @@ def _replay(typed: Typed, source: Source) -> _Done:
     if begun.mark.done < survey.chosen:
         stopped_by, gone = asyncio.run(_until_stopped(job, begun, survey.chosen))
     status, words = _verdict(begun, survey, stopped_by, gone)
+    if begun.unsaved is not None:
+        errors.print(f"[bold yellow]careful:[/] {safe(begun.unsaved)}; it cannot go on from here")
     return _Done(
         begun.tally,
         status,

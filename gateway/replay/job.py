@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,15 @@ class Job:
     begun_with: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Begun:
-    """Where it goes on: at the start, or where a run before has stopped."""
+    """Where it goes on: at the start, or where a run before has stopped. unsaved: why the state is not as it should be,
+    in words.
+    """
 
     mark: Mark
     tally: Tally
+    unsaved: str | None = None
 
 
 def look_through(job: Job) -> Survey:
@@ -72,6 +76,16 @@ def begin(job: Job) -> Begun:
     return begun
 
 
+def keep_state(job: Job, begun: Begun) -> None:
+    """While it runs: a disk that is full must not cost what was found. It is tried again the next time."""
+    try:
+        write_state(job, begun)
+    except StateError as error:
+        begun.unsaved = str(error)
+    else:
+        begun.unsaved = None
+
+
 def write_state(job: Job, begun: Begun) -> None:
     """Raises StateError."""
     if job.state_file is None:
@@ -85,9 +99,7 @@ def write_state(job: Job, begun: Begun) -> None:
 async def replay(
     job: Job, begun: Begun, total: int, *, progress: Callable[[Standing], None], started: Callable[[Run], None]
 ) -> Run:
-    """Sends what is not done yet. started: told the run, for whoever may stop it. Raises NotThereError, SourceError and
-    StateError.
-    """
+    """Sends what is not done yet. started: told the run, for whoever may stop it. Raises NotThereError and SourceError."""
     async with AsyncExitStack() as stack:
         sides = [await _opened(stack, job, side, url) for side, url in ((Side.LEGACY, job.legacy), (Side.NEW, job.new))]
         await _probe(sides)
@@ -98,7 +110,7 @@ async def replay(
             total=total,
             pace=Pace(job.rate),
             noun=job.source.noun,
-            save=lambda: write_state(job, begun),
+            save=partial(keep_state, job, begun),
             progress=progress,
         )
         started(run)

@@ -70,7 +70,8 @@ class Run:
         self._waiting: list[tuple[int, Chosen]] = []
         self._due = self._began = self._saved = clock()
         self._done_now = 0
-        self._refusals = 0
+        self._refused: list[tuple[int, Chosen, Result]] = []
+        """In a row, and not counted yet: of a side that is gone they are left for the next run."""
 
     def stop(self) -> None:
         """Nothing more is sent; what is under way is finished."""
@@ -81,14 +82,20 @@ class Run:
         return self._stopped.is_set()
 
     async def play(self, chosen: Iterator[Chosen], *, lanes: int) -> None:
-        """All that is not done yet, or until it is stopped. lanes: requests at once. The state is saved in any case."""
+        """All that is not done yet, or until it is stopped. lanes: requests at once. The state is saved in any case.
+        Raises what the record and the saving raise.
+        """
         numbered = ((number, each) for number, each in enumerate(chosen) if not self.mark.is_done(number))
         self._due = self._began = self._saved = self._clock()
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(lanes):
                     group.create_task(self._lane(numbered))
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from None
         finally:
+            if self.gone is None:
+                self._count_refused()
             self._save()
 
     async def _lane(self, numbered: Iterator[tuple[int, Chosen]]) -> None:
@@ -98,9 +105,14 @@ class Run:
                 result = await self._comparer.compare(chosen, secrets.token_hex(16).encode())
             except asyncio.CancelledError:
                 if not chosen.recorded.is_safe:  # it may have written something: it is not sent again
-                    self._finish(number, chosen, Result(ShadowOutcome.DROPPED_SHUTDOWN))
+                    self._count(number, chosen, Result(ShadowOutcome.DROPPED_SHUTDOWN))
                 raise
-            self._finish(number, chosen, result)
+            if result.refused is not None and chosen.recorded.is_safe:
+                self._hold_back(number, chosen, result)
+            else:
+                self._count_refused()
+                self._count(number, chosen, result)
+            self._tell()
 
     async def _take(self, numbered: Iterator[tuple[int, Chosen]]) -> tuple[int, Chosen] | None:
         """The next one when it is due; None at the end. One lane at a time, the others wait behind it."""
@@ -121,7 +133,19 @@ class Run:
         self._due = self._pace.after(self._due, self._clock())
         return not self.is_stopped
 
-    def _finish(self, number: int, chosen: Chosen, result: Result) -> None:
+    def _hold_back(self, number: int, chosen: Chosen, result: Result) -> None:
+        self._refused.append((number, chosen, result))
+        if len(self._refused) >= MAX_REFUSALS:
+            self.gone = result.refused
+            self.stop()
+
+    def _count_refused(self) -> None:
+        """The side is there again, or the record ends."""
+        held, self._refused = self._refused, []
+        for each in held:
+            self._count(*each)
+
+    def _count(self, number: int, chosen: Chosen, result: Result) -> None:
         recorded, lead = chosen.recorded, chosen.lead
         place = f"{self._noun} {recorded.place}"
         when = time.time()
@@ -131,19 +155,14 @@ class Run:
             self.tally.add(result.compared, self._comparer.redaction(lead), place=place)
         self.mark.finish(number)
         self._done_now += 1
-        self._note_refusal(result)
+
+    def _tell(self) -> None:
         now = self._clock()
         if now - self._saved >= SAVE_SECONDS:
             self._save()
             self._saved = now
         rate = self._done_now / max(now - self._began, 0.001)
         self._progress(Standing(self.mark.done, self._total, self.tally.mismatches, rate))
-
-    def _note_refusal(self, result: Result) -> None:
-        self._refusals = self._refusals + 1 if result.refused is not None else 0
-        if self._refusals >= MAX_REFUSALS:
-            self.gone = result.refused
-            self.stop()
 
 
 def is_bad(tally: Tally) -> bool:

@@ -60,7 +60,7 @@ def same(_asked):
 
 
 @contextlib.contextmanager
-def service(answer=same):
+def service(answer=same, port=0):
     made = Service(answer)
 
     class Handler(BaseHTTPRequestHandler):
@@ -98,7 +98,7 @@ def service(answer=same):
         block_on_close = False
         request_queue_size = 64
 
-    made.server = Server(("127.0.0.1", 0), Handler)
+    made.server = Server(("127.0.0.1", port), Handler)
     made.url = f"http://127.0.0.1:{made.server.server_address[1]}"
     thread = threading.Thread(target=made.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

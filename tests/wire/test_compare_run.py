@@ -131,7 +131,7 @@ def test_a_side_that_does_not_answer_is_told_at_once_and_nothing_is_sent(run, le
     assert other.seen == []
 
 
-def test_a_side_that_goes_away_on_the_way_ends_it(run, new):
+def test_a_side_that_goes_away_on_the_way_ends_it_and_its_requests_are_left_for_the_next_run(run, new, tmp_path):
     times = count()
     closing = threading.Thread(target=new.close)
 
@@ -141,10 +141,18 @@ def test_a_side_that_goes_away_on_the_way_ends_it(run, new):
         return text("the same\n", connection="close")
 
     new.answer = answer
-    status, said, _ = run(log_lines(*["/a"] * 3000), "--concurrency", "2", "--rate", "500")
+    log, options = log_lines(*["/a"] * 300), ("--concurrency", "2", "--resume", tmp_path / "state.json")
+    status, said, _ = run(log, *options)
     closing.join()
     assert status == 2
     assert "new takes no connections any more" in said
+    with service(port=int(new.url.rpartition(":")[2])) as again:
+        status, said, report = run(log, *options, "--json")
+        assert report["replay"]["done"] == 300
+        assert 250 < len(again.seen) < 300
+    left = numbers(report)
+    assert left["matches"] + left.get("failed", 0) == 300
+    assert left.get("failed", 0) <= 3  # those that were under way when it went
 
 
 def test_no_reply_of_new_is_no_match_and_no_reply_of_legacy_is_no_fault_of_news(run, legacy, new):
