@@ -99,7 +99,7 @@ def write_state(job: Job, begun: Begun) -> None:
 async def replay(
     job: Job, begun: Begun, total: int, *, progress: Callable[[Standing], None], started: Callable[[Run], None]
 ) -> Run:
-    """Sends what is not done yet. started: told the run, for whoever may stop it. Raises NotThereError and SourceError."""
+    """Sends what is not done yet. started: gets the run, to stop it by. Raises NotThereError and SourceError."""
     async with AsyncExitStack() as stack:
         sides = [await _opened(stack, job, side, url) for side, url in ((Side.LEGACY, job.legacy), (Side.NEW, job.new))]
         await _probe(sides)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -342,6 +343,27 @@ def test_after_ctrl_c_it_goes_on_where_it_stopped_and_the_report_is_of_the_whole
     third = CliRunner().invoke(app, options)
     assert (third.exit_code, json.loads(third.stdout)["features"]) == (1, report["features"])
     assert len(new.seen) == finished
+
+
+def test_a_state_that_cannot_be_written_any_more_costs_nothing_of_the_report(run, new, tmp_path):
+    folder = tmp_path / "states"
+    folder.mkdir()
+
+    def answer(_):
+        shutil.rmtree(folder, ignore_errors=True)
+        return text("the same\n")
+
+    new.answer = answer
+    status, said, _ = run(log_lines("/a", "/b"), "--resume", folder / "state.json")
+    assert status == 0
+    assert "no mismatches in 2 comparisons" in said
+    assert "state.json cannot be written" in said
+
+
+def test_a_state_that_cannot_be_written_at_all_is_refused_at_once(run, legacy, tmp_path):
+    status, said, _ = run(log_lines("/a"), "--resume", tmp_path / "nowhere" / "state.json")
+    assert (status, legacy.seen) == (2, [])
+    assert "cannot be written: No such file or directory" in said.replace("\n", " ")
 
 
 def test_a_second_ctrl_c_ends_it_at_once(legacy, new, tmp_path):
