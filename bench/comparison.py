@@ -17,9 +17,10 @@ from deepdiff import DeepDiff
 from rich.table import Table
 
 from bench.table import console
-from gateway.rules.compare import Rules, Tolerance
+from gateway.rules.compare import Rules
 from gateway.rules.json_path import parse_path
 from gateway.rules.replies import Reply, ReplyRules, compare_replies
+from gateway.rules.tolerance import Tolerance
 
 ROUNDS: Final = 15
 SECONDS: Final = 0.02

@@ -1,4 +1,4 @@
-"""The admin port: probes, metrics, status, explain, flags, comparisons. JSON in and out; faults are problem documents."""
+"""The admin port: probes, metrics, status, explain, flags, comparisons. JSON in and out; faults are problem details."""
 
 import time
 from typing import Any

@@ -29,8 +29,8 @@ class CompareDesk:
         self._control = control
         self.routes = (
             Route("/api/compare", self._every),
-            Route("/api/compare/samples/{sample}", self._sample),
-            Route("/api/compare/{feature}", self._feature, methods=["GET", "DELETE"]),
+            Route("/api/compare/samples/{sample:path}", self._sample),
+            Route("/api/compare/{feature:path}", self._feature, methods=["GET", "DELETE"]),
         )
 
     async def _every(self, _: Request) -> Response:
@@ -81,6 +81,4 @@ def _away(error: FlagStoreError) -> ClientError:
 
 
 def _json(content: Any) -> Response:
-    return Response(
-        orjson.dumps(content), media_type="application/json", headers={"cache-control": "no-store"}
-    )
+    return Response(orjson.dumps(content), media_type="application/json", headers={"cache-control": "no-store"})

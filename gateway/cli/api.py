@@ -82,7 +82,9 @@ class AdminApi:
         try:
             content = reply.json()
         except ValueError:
-            self._fail(f"the admin port answered {reply.status_code} with something that is not JSON; is --admin right?")
+            self._fail(
+                f"the admin port answered {reply.status_code} with something that is not JSON; is --admin right?"
+            )
         if reply.status_code >= 400:
             self._fail(str(content.get("detail") or content.get("error") or content))
         return content
@@ -110,6 +112,7 @@ def _content_or_nothing(reply: httpx.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}
+
 
 def safe(text: str) -> str:
     """Text from outside for a line with markup: brackets stay brackets, and nothing in it moves a cursor."""

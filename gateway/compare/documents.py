@@ -60,7 +60,7 @@ def differences_json(feature: str, stored: Stored) -> list[dict[str, Any]]:
     """All distinct ones, those that were seen most often first."""
     table = PairTable()
     add_fields(table, feature, dict(stored.pairs))
-    found = [each for each in _differences(feature, stored, table)]
+    found = _differences(feature, stored, table)
     return sorted(found, key=lambda each: (-each["count"], each["fingerprint"]))
 
 
@@ -87,7 +87,9 @@ def _differences(feature: str, stored: Stored, table: PairTable) -> Iterator[dic
             "first": stored.first.get(raw),
             "last": stored.last.get(raw),
             "example": example,
-            "samples": [each for each in texts_of(stored.samples.get(raw, b"").split()) if each.encode() in stored.kept],
+            "samples": [
+                each for each in texts_of(stored.samples.get(raw, b"").split()) if each.encode() in stored.kept
+            ],
             "noise": _noise(table, feature, route, place),
             "values": _values(own),
         }

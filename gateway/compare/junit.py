@@ -1,4 +1,4 @@
-"""JUnit's XML as CI servers read it: suites of cases, each good, failed or skipped. Used by every report for programs."""
+"""JUnit's XML as CI servers read it: suites of cases, each good, failed or skipped. Every report uses this one."""
 
 import re
 import xml.etree.ElementTree as ET

@@ -40,7 +40,7 @@ class CompareKeys:
 
 
 def pair_field(route: str, place: str | None = None) -> str:
-    """A field of `pairs`: how often legacy was asked twice on a route, or what came of it at one place of its replies."""
+    """A field of `pairs`: how often legacy was asked twice on a route, or what came of it at one place there."""
     return orjson.dumps([route] if place is None else [route, place]).decode()
 
 

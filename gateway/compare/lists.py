@@ -14,8 +14,8 @@ EACH: Final = "[*]"
 
 @dataclass(frozen=True, slots=True)
 class ListFinding:
-    """alike: of so many samples looked at, in how many both sides have the same. equal: the very same items, else items of
-    the same key `by`.
+    """alike: of so many samples looked at, in how many both sides have the same. equal: the very same items; else items
+    of the same key `by`.
     """
 
     path: str

@@ -72,6 +72,6 @@ class CompareReader:
     async def clear(self, name: str) -> None:
         """Forgets everything of one feature: it begins anew."""
         with store_errors():
-            kept: list[bytes] = await self._redis.zrange(self._keys.part(name, "kept"), 0, -1)
+            kept: Any = await self._redis.zrange(self._keys.part(name, "kept"), 0, -1)
             samples = [self._keys.sample(sample.decode("ascii", "replace")) for sample in kept]
             await self._redis.delete(*self._keys.all_of(name), *samples)

@@ -73,8 +73,8 @@ def _body_alone(body: Mapping[str, Any]) -> Iterator[Text]:
 def _bodies(legacy: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Text]:
     yield from _diff(_readable(legacy), _readable(new), context=CONTEXT)
     for sign, body in (("-", legacy), ("+", new)):
-        if body["note"]:
-            yield Text(f"{sign} {clean(body['note'])}", STYLES[sign])
+        if note := _note(body):
+            yield Text(f"{sign} {note}", STYLES[sign])
 
 
 def _note(body: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ def nothing_compared(report: Report) -> str:
     feature = report["feature"]
     if not report["shadows"]:
         return (
-            f"nothing was compared yet; `gateway flag shadow {feature} 10` has a tenth of its requests asked of both sides"
+            f"nothing was compared yet; `gateway flag shadow {feature} 10` asks both sides for a tenth of its requests"
         )
     return f"nothing was compared yet, of {count(report['shadows'], 'shadow')}: what became of them stands below"
 
@@ -75,6 +75,8 @@ def where(difference: Mapping[str, Any]) -> str:
 def example_lines(difference: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Its values in one reply of each side, with the sign of a diff; what must be of both, where a rule says so."""
     example = difference["example"]
+    if example is None:
+        return
     if example["legacy"] is not None:
         yield "-", example["legacy"]
     if example["new"] is not None:
@@ -110,6 +112,7 @@ def _failure(difference: Mapping[str, Any], now: float) -> Iterator[str]:
     times = count(difference["outcomes"]["mismatch"], "time")
     ages = f"first {ago(now - difference['first'])}, last {ago(now - difference['last'])}"
     yield f"{difference['route']}: {where(difference)} differs, {times}, {ages}"
-    yield difference["example"]["path"]
+    if difference["example"] is not None:
+        yield difference["example"]["path"]
     yield from (f"{sign} {text}" for sign, text in example_lines(difference))
     yield from (f"gateway compare show {sample}" for sample in difference["samples"][:1])

@@ -131,7 +131,7 @@ def _sizes(members: Sequence[Mapping[str, Any]]) -> Iterator[float]:
     """Legacy's number in each example; 0 where it cannot be read, of which nothing is near."""
     for each in members:
         try:
-            yield float(each["example"]["legacy"])
+            yield float(each["example"]["legacy"]) if each["example"] is not None else 0.0
         except (TypeError, ValueError):
             yield 0.0
 
@@ -148,7 +148,8 @@ def _pairs(member: Mapping[str, Any]) -> str:
     noise = member["noise"]
     pairs = sum(noise[name] for name in ("both", "legacy_only", "new_only", "neither"))
     itself = noise["both"] + noise["legacy_only"]
-    return f"legacy from itself in {itself} of {count(pairs, 'pair')}, new from legacy in {noise['both'] + noise['new_only']}"
+    other = noise["both"] + noise["new_only"]
+    return f"legacy from itself in {itself} of {count(pairs, 'pair')}, new from legacy in {other}"
 
 
 def _plural(noun: str) -> str:

@@ -18,8 +18,8 @@ DROPPED: Final = "dropped_"
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """counts: of shadows by outcome. compared: those that were judged, so matches and mismatches; what is noise, undecided
-    or unconfirmed is neither.
+    """counts: of shadows by outcome. compared: those that were judged, so matches and mismatches; what is noise,
+    undecided or unconfirmed is neither.
     """
 
     counts: Mapping[str, int]

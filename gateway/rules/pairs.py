@@ -1,4 +1,4 @@
-"""How often legacy differed from itself, and new from legacy, at each place of its replies: sums that machines add up."""
+"""How often legacy differed from itself, and new from legacy, at each place of its replies: machines add them up."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -30,7 +30,7 @@ class Seen:
 
 
 class PairTable:
-    """Of any number of features. Bounded: what is over MAX_PLACES of a feature is not kept, and told to whoever adds."""
+    """Of any number of features. Bounded: what is over MAX_PLACES of a feature is not kept; whoever adds is told."""
 
     def __init__(self) -> None:
         self.pairs: dict[tuple[str, str], int] = {}
@@ -43,7 +43,7 @@ class PairTable:
         over = 0
         for place in pair.legacy_places | pair.new_places:
             in_legacy, in_new = place in pair.legacy_places, place in pair.new_places
-            seen = Seen(in_legacy and in_new, in_legacy and not in_new, in_new and not in_legacy)
+            seen = Seen(int(in_legacy and in_new), int(in_legacy > in_new), int(in_new > in_legacy))
             over += not self.add_place(feature, route, place, seen)
         return over
 

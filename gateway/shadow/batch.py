@@ -13,14 +13,16 @@ MAX_WAITING: Final = 40
 """Samples."""
 MAX_HELD_BYTES: Final = 4 * 1024 * 1024
 """Of the bodies of samples. What is made of them is smaller."""
+MAX_SAMPLE_BYTES: Final = 512 * 1024
+"""Of the bodies of one sample: to look through more for secrets would take too long."""
 
 
 @dataclass(slots=True)
 class Found:
     """One distinct difference. place: as pairs name it. example: as it is written without secrets, None before.
 
-    times: how often it was seen. counts: by outcome, and under `is:TRAIT` how often its values had a trait. furthest: how
-    far numbers or times were apart at most.
+    times: how often it was seen. counts: by outcome, and under `is:TRAIT` how often its values had a trait. furthest:
+    how far numbers or times were apart at most.
     """
 
     feature: str
@@ -110,7 +112,8 @@ class Batch:
         """False where there is no room for it."""
         compared = waiting.compared
         size = len(compared.asked.body) + len(compared.legacy.body) + len(compared.new.body)
-        if len(self.waiting) >= MAX_WAITING or self.held_bytes + size > MAX_HELD_BYTES:
+        too_large = size > MAX_SAMPLE_BYTES or self.held_bytes + size > MAX_HELD_BYTES
+        if too_large or len(self.waiting) >= MAX_WAITING:
             return False
         self.waiting.append(waiting)
         self.held_bytes += size

@@ -18,8 +18,8 @@ MAX_LOOKED_AT: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """difference: the first of them. place: as pairs name it. traits: what the values of all have. furthest: the greatest
-    distance among them, None where there is none that can be told.
+    """difference: the first of them. place: as pairs name it. traits: what the values of all have. furthest: the
+    greatest distance among them, None where there is none that can be told.
     """
 
     difference: Difference
@@ -45,8 +45,8 @@ def _group(place: str, members: list[Difference]) -> Group:
 
 @lru_cache(maxsize=4096)
 def stored_place(place: str) -> str:
-    """As it leaves the process: services choose keys, too, so nothing is told of what lies below a secret's name, nor what
-    is a secret by its shape.
+    """As it leaves the process: services choose keys, too, so nothing is told of what lies below a secret's name, nor
+    what is a secret by its shape.
     """
     kind, _, where = place.partition(" ")
     return f"{kind} {clean_text(_above_secrets(where), one_line=True)}"

@@ -133,13 +133,13 @@ class Ledger:
     # -- to Redis and back
 
     async def run(self) -> None:
-        """Until it is cancelled; to be a task of the worker's owner. Failures are told now and then, and tried again."""
+        """Until it is cancelled; to be a task of the worker's owner. Failures are told now and then, and tried anew."""
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             await self.turn()
 
     async def turn(self) -> None:
-        """Sends what there is, and reads the pairs of all machines where it is time. Raises nothing that Redis raises."""
+        """Sends what there is, and reads the pairs of all machines where it is time. Raises nothing of Redis."""
         if self._store is None:
             return
         try:
@@ -195,5 +195,7 @@ class Ledger:
     def _tell(self, problem: str) -> None:
         now = self._clock()
         if self._told_at is None or now - self._told_at >= TELL_SECONDS:
-            log.warning("comparisons: Redis does not take them; they are kept, as far as there is room", problem=problem)
+            log.warning(
+                "comparisons: Redis does not take them; they are kept, as far as there is room", problem=problem
+            )
             self._told_at = now

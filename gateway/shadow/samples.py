@@ -3,6 +3,10 @@ nothing of it. Nothing of a request or a reply leaves the process but by way of 
 """
 
 import secrets
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -11,22 +15,30 @@ import structlog
 from gateway.rules.hide import hidden
 from gateway.shadow.batch import Batch, Sample, Waiting
 
+PREPARE_SECONDS: Final = 0.2
+"""For one batch: what is not written by then is left out. The interpreter is one, so requests share it with this."""
 MAX_EXAMPLE: Final = 300
 """Characters of each value of an example; a sample has more of it."""
 
 log = structlog.get_logger("compare")
 
 
-def prepare(batch: Batch) -> None:
-    """Makes samples of all that wait for it in a batch, and examples of their differences."""
-    while batch.waiting:
-        waiting = batch.waiting.pop(0)
+def prepare(batch: Batch, clock: Callable[[], float] = time.monotonic) -> None:
+    """Makes samples of what waits for it in a batch, and examples of their differences. The first is always made."""
+    waiting_ones, batch.waiting = batch.waiting, []
+    begun = clock()
+    for waiting in waiting_ones:
         feature = waiting.compared.feature
+        if batch.samples and clock() - begun > PREPARE_SECONDS:
+            batch.leave_out(feature, "samples")
+            continue
         try:
             sample, examples = _written(waiting)
-        except Exception:
-            # Whatever a service has sent to make it fail: one sample is lost, and no count.
-            log.exception("a sample cannot be kept", feature=feature)
+        except Exception as error:  # noqa: BLE001 - whatever a service has sent to make it fail costs one sample
+            # Neither its text nor the values around it: they are what must not be seen.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            fault = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
+            log.error("a sample cannot be kept", feature=feature, fault=fault)
             batch.leave_out(feature, "samples")
             continue
         batch.samples.append(sample)

@@ -1,7 +1,7 @@
 """The script that takes one flush into Redis: whole or not at all, at most once, and never over a cap.
 
-It runs as one step of the server, so that the caps hold however many machines write. The number of a worker's last flush
-is kept beside what it brought: a flush that is sent again, because its answer was lost, is answered with `again` and
+It runs as one step of the server, so that the caps hold however many machines write. The number of a worker's last
+flush is kept beside what it brought: a flush that is sent again, as its answer was lost, is answered with `again` and
 changes nothing. That number is written first. So should a write behind it be refused, in the middle (a key of another
 type, a right that is missing), the rest of that flush is lost and is not counted twice.
 

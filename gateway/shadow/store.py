@@ -30,8 +30,8 @@ class CompareStore:
         await self._redis.aclose()
 
     async def send(self, number: int, batch: Batch, keep_seconds: int) -> frozenset[str]:
-        """Takes one flush into Redis. number: higher than that of every flush before, and the same when this one is tried
-        again: then it is taken once, whichever answer was lost.
+        """Takes one flush into Redis. number: higher than that of every flush before, and the same when this one is
+        tried again: then it is taken once, whichever answer was lost.
 
         Returns the fingerprints of which no more samples are wanted. Raises one of STORE_ERRORS.
         """

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from gateway.compare.junit import Case, Suite, junit
+from gateway.compare.words import halves
 from gateway.telemetry.redact import clean_text
 from gateway.verify.sentences import mode_notes, slower_lines, step_lines, verdict_sentence
 from gateway.verify.timing import Excess
 from gateway.verify.verdict import FeatureResult, ModeResult, StepResult, Verdict
-from gateway.compare.junit import Case, Suite, junit
-from gateway.compare.words import halves
 
 
 def as_json(results: Sequence[FeatureResult]) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 import re
 from typing import Any
 
+from gateway.compare.words import show
 from gateway.rules.compare import ABSENT, compare, type_name
 from gateway.rules.json_path import parse_path
 from gateway.rules.replies import Reply
 from gateway.rules.shapes import parse_shape
 from gateway.verify.schema import Expect, Matcher
 from gateway.verify.template import Values, fill, fill_json
-from gateway.compare.words import show
 
 
 def unmet(expect: Expect, reply: Reply, values: Values) -> list[str]:

@@ -6,10 +6,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gateway.compare.words import halves, place
 from gateway.telemetry.redact import clean_text
 from gateway.verify.sentences import milliseconds, mode_notes, slower_lines, step_lines, verdict_sentence
 from gateway.verify.verdict import FeatureResult, Mode, ModeResult, StepResult, Verdict
-from gateway.compare.words import halves, place
 
 MAX_DIFFERENCES = 10
 _MARKS = {

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
 
+from gateway.compare.words import describe
 from gateway.rules.compare import Difference
 from gateway.rules.replies import compare_replies
 from gateway.rules.reply_rules import reply_rules
 from gateway.verify.player import Outcome, Play
 from gateway.verify.schema import Scenario
 from gateway.verify.timing import Timing
-from gateway.compare.words import describe
 
 
 class Mode(StrEnum):

@@ -6,9 +6,10 @@ from deepdiff import DeepDiff
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.rules.compare import Kind, Rules, Tolerance, compare
+from gateway.rules.compare import Kind, Rules, compare
 from gateway.rules.json_path import Pattern, Wild, show_path
 from gateway.rules.shapes import SHAPES
+from gateway.rules.tolerance import Tolerance
 from tests.support.plain_compare import plain_compare
 
 KEYS = st.sampled_from(["a", "b", "id", "__c", "1", "x y"])

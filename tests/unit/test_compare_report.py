@@ -43,7 +43,10 @@ def stored(fingerprint="0123456789ab", *, counts=None, example=None, place="body
     return Stored(
         pairs={b'["/api/*"]': b"20", b'["/api/*","body $.a"]': b"1 2 3"},
         differences={raw: orjson.dumps(fixed)},
-        counts={f"{fingerprint} {name}".encode(): str(count).encode() for name, count in (counts or {"mismatch": 12}).items()},
+        counts={
+            f"{fingerprint} {name}".encode(): str(count).encode()
+            for name, count in (counts or {"mismatch": 12}).items()
+        },
         first={raw: NOW - 7200},
         last={raw: NOW - 3},
         samples={raw: b"aa bb"},
@@ -61,7 +64,13 @@ def nothing():
 
 def printed(print_, content, *, width=100, colour=False):
     out = io.StringIO()
-    print_(Console(file=out, width=width, highlight=False, force_terminal=colour, color_system="standard"), content, NOW)
+    print_(
+        Console(
+            file=out, width=width, highlight=False, force_terminal=colour, color_system="standard" if colour else None
+        ),
+        content,
+        NOW,
+    )
     return out.getvalue()
 
 
@@ -109,6 +118,13 @@ def test_the_terminal_tells_all_of_it():
     ):
         assert words in told
     assert "\x1b[31m" in printed(print_report, report(), colour=True)
+
+
+def test_a_difference_without_an_example_is_told_all_the_same():
+    content = report()
+    content["differences"][0]["example"] = None
+    assert "$.a" in printed(print_report, content)
+    assert ET.fromstring(as_junit([content], NOW)).find("testsuite").attrib["failures"] == "1"
 
 
 def test_noise_stands_apart_from_mismatches():
@@ -174,7 +190,7 @@ def test_a_sample_shows_request_and_both_replies_with_what_differs_marked():
 
 
 def test_junit_has_a_failing_case_for_each_mismatch():
-    other = {**report(), "feature": "upload", **{}}
+    other = {**report(), "feature": "upload"}
     other["differences"] = differences_json("upload", stored(counts={"noise": 1}))
     other["mismatches"], other["matches"] = 0, 100
     root = ET.fromstring(as_junit([report(), other, nothing()], NOW))

@@ -5,10 +5,10 @@ import random
 import pytest
 import yaml
 
-from gateway.config.load import load
 from gateway.compare.lists import look_at_lists
 from gateway.compare.snippet import snippet
 from gateway.compare.suggest import Left, Rule, suggest
+from gateway.config.load import load
 
 QUIET = {"verdict": "undecided", "both": 0, "legacy_only": 0, "new_only": 0, "neither": 0}
 NOISE = {"verdict": "noise", "both": 12, "legacy_only": 0, "new_only": 0, "neither": 0}
@@ -174,7 +174,10 @@ def test_one_sample_to_the_contrary_is_enough():
 
 def test_what_is_suggested_passes_check_when_it_is_pasted():
     awkward = '$["it\'s \\"odd\\" # key: é"].x'
-    bodies = {"$.items[*].id": [({"items": ITEMS}, {"items": shuffled(ITEMS)})], "$.s[*]": [({"s": [1, 2]}, {"s": [2, 1]})]}
+    bodies = {
+        "$.items[*].id": [({"items": ITEMS}, {"items": shuffled(ITEMS)})],
+        "$.s[*]": [({"s": [1, 2]}, {"s": [2, 1]})],
+    }
     made = rules(
         found("$.id", 9, uuid=9),
         found("header:x-request", 9, uuid=9),

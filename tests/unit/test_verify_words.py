@@ -5,13 +5,13 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from gateway.compare.words import describe, show
 from gateway.rules.compare import ABSENT, Difference, Kind, compare
 from gateway.rules.replies import Reply
 from gateway.verify.documents import as_json, as_junit
 from gateway.verify.expect import unmet
 from gateway.verify.schema import Expect
 from gateway.verify.verdict import FeatureResult, Finding, Mode, ModeResult, StepResult, Verdict
-from gateway.compare.words import describe, show
 
 
 @pytest.mark.parametrize(

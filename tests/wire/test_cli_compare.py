@@ -1,4 +1,4 @@
-"""`gateway compare` and the admin port's part of it, against a running gateway into whose Redis workers have written."""
+"""`gateway compare` and the admin port's part of it, against a running gateway whose workers have found something."""
 
 import asyncio
 import json
@@ -15,8 +15,20 @@ from tests.support.comparing import ROUTE, compared, reply, shadow_plan
 from tests.support.gateway_process import ROUTES, Upstream, gateway_process
 
 UUID = "0190a6de-7a1f-7e1c-8b3a-2f1d5c7e9a0{:x}"
-FILE = ROUTES.replace("routes:\n", '  quiet: {{legacy: legacy, new: new, key: ["header:x-user"], no_key: new}}\nroutes:\n')
+FILE = ROUTES.replace(
+    "routes:\n", '  quiet: {{legacy: legacy, new: new, key: ["header:x-user"], no_key: new}}\nroutes:\n'
+)
 FILE = FILE.replace('  - {{path: "/*"', '  - {{path: "/quiet/*", feature: quiet}}\n  - {{path: "/*"')
+
+
+WHOLE_AUTH = """\
+  auth:
+    legacy: legacy
+    new: new
+    key: ["header:x-user"]
+    no_key: new
+    compare:
+"""
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +161,9 @@ def test_suggestions_pass_check_when_they_are_pasted(gateway, upstreams_of_modul
     assert "# 5 of 5 pairs of values were UUIDs" in text
     assert "legacy from itself in 40 of 40 pairs" in text
     whole = FILE.format(legacy=legacy.port, new=new.port, percent=100, delay=0, timeout=5)
-    auth = f"  auth:\n    legacy: legacy\n    new: new\n    percent: 100\n    key: [\"header:x-user\"]\n    no_key: new\n    compare:\n{text}"
+    auth = (
+        '  auth:\n    legacy: legacy\n    new: new\n    key: ["header:x-user"]\n    no_key: new\n    compare:\n' + text
+    )
     lines = [auth.rstrip("\n") if line.startswith("  auth:") else line for line in whole.splitlines()]
     loaded = load("\n".join(lines) + "\n")
     assert [str(fault) for fault in (*loaded.faults, *loaded.warnings)] == []

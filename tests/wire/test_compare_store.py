@@ -227,7 +227,7 @@ async def test_clear_forgets_one_feature_and_its_samples_alone(ledgers, reader, 
     assert (await reader.feature("upload"))["differences"][0]["count"] == 1
 
 
-async def test_pairs_of_all_machines_decide_what_is_noise(ledgers, reader):
+async def test_pairs_of_all_machines_decide_what_is_noise(ledgers):
     """Each has seen too few; together they are enough, and each knows its own at once."""
     one, other = ledgers(), ledgers()
     noisy = Pair("auth", ROUTE, frozenset(("body $.a",)), frozenset(("body $.a",)))
@@ -249,7 +249,7 @@ async def test_pairs_of_all_machines_decide_what_is_noise(ledgers, reader):
     assert third.verdict("auth", ROUTE, "body $.a") is Verdict.NOISE
 
 
-async def test_own_pairs_count_once_whether_sent_or_read_back(ledgers, namespace):
+async def test_own_pairs_count_once_whether_sent_or_read_back(ledgers):
     now = [100.0]
     ledger = ledgers(clock=lambda: now[0])
     pair = Pair("auth", ROUTE, frozenset(), frozenset(("body $.a",)))
@@ -364,7 +364,10 @@ async def test_no_secret_is_in_any_key_or_value_of_the_server(own_valkey):
     ledger.add(compared(side("l"), side("n"), asked=asked), plan)
     ledger.add(compared(*texts, asked=form), plan)
     ledger.add(compared(*absent), plan)
-    binary = [Reply(200, (("content-type", "application/octet-stream"),), b"\xff\x00" + SECRET.encode() + each) for each in (b"l", b"n")]
+    binary = [
+        Reply(200, (("content-type", "application/octet-stream"),), b"\xff\x00" + SECRET.encode() + each)
+        for each in (b"l", b"n")
+    ]
     ledger.add(compared(*binary), plan)
     await ledger.turn()
     await ledger.aclose()
@@ -382,8 +385,8 @@ def _everything(server):
         for key in plain.keys("*"):
             kind = plain.type(key)
             read = {
-                "string": lambda key: plain.get(key),
-                "hash": lambda key: plain.hgetall(key),
+                "string": plain.get,
+                "hash": plain.hgetall,
                 "zset": lambda key: plain.zrange(key, 0, -1, withscores=True),
             }[kind]
             found.append(f"{key} {read(key)}")
