@@ -16,6 +16,7 @@ from gateway.replay.side import Answer, AskedSide, NoReplyError, ReplyTooLargeEr
 from gateway.rules.compare import Difference
 from gateway.rules.compared import Asked, Compared
 from gateway.rules.confirm import confirmed
+from gateway.rules.headers import first
 from gateway.rules.plan import ShadowPlan
 from gateway.rules.replies import Reply, compare_replies
 from gateway.rules.rewrite import PathRewrite, location_back
@@ -74,15 +75,15 @@ class Comparer:
         return Result(outcome, self._compared(chosen, request_id, outcome, found, (legacy, new)))
 
     async def _lasting(
-        self, chosen: Chosen, request_id: bytes, found: tuple[Difference, ...], first: Reply
+        self, chosen: Chosen, request_id: bytes, found: tuple[Difference, ...], before: Reply
     ) -> tuple[Difference, ...]:
-        """Those that are there again where legacy is like itself."""
+        """Those that are there again where legacy is like itself. before: legacy's first reply."""
         rules = chosen.lead.plan.rules
         legacy, new = await self._both(chosen, request_id)
         itself: tuple[Difference, ...] = ()
         again: tuple[Difference, ...] = ()
         if isinstance(legacy, Answer):
-            itself = compare_replies(first, legacy.reply, rules)
+            itself = compare_replies(before, legacy.reply, rules)
             if isinstance(new, Answer):
                 again = compare_replies(legacy.reply, new.reply, rules)
         return confirmed(found, again, itself)
@@ -131,7 +132,8 @@ class Comparer:
             answer = await side.ask(recorded.method, target_of(recorded, lead, place), fields, recorded.body)
         except (NoReplyError, ReplyTooLargeError) as error:
             return error
-        reply = as_client_sees(answer.reply, rewrite, origins=side.origins, host=recorded.host or NO_HOST)
+        host = first(sent_fields(recorded, self._extra), b"host") or NO_HOST
+        reply = as_client_sees(answer.reply, rewrite, origins=side.origins, host=host)
         return Answer(reply, answer.seconds)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from gateway.errors import UpstreamError, UpstreamErrorKind
 from gateway.model import Side
@@ -50,7 +50,7 @@ class AskedSide:
         self.side = side
         self.url = url
         self.authority = parts.netloc.lower().encode()
-        self.origins = frozenset({f"{parts.scheme}://{parts.netloc}".lower().encode()})
+        self.origins = own_origins(parts)
         self._prefix = parts.path.rstrip("/").encode()
         self._timeout = timeout_seconds
         self._max_body = max_body_bytes
@@ -111,6 +111,14 @@ class AskedSide:
             fields.append((b"content-length", b"%d" % response.content_length))
         named = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
         return _undone(Reply(response.status, named, b"".join(pieces), head=head), self._max_body)
+
+
+def own_origins(parts: SplitResult) -> frozenset[bytes]:
+    """What a Location may name that means this address: the scheme's own port may be written or not."""
+    usual = 443 if parts.scheme == "https" else 80
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    written = {parts.netloc.lower(), *((f"{host}", f"{host}:{usual}") if parts.port in (None, usual) else ())}
+    return frozenset(f"{parts.scheme}://{each}".encode() for each in written)
 
 
 def _undone(reply: Reply, limit: int) -> Reply:

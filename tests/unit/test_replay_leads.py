@@ -1,5 +1,7 @@
 """Where a recorded request leads: by the gateway's own routes, with the rules, the paths and the secrets of each."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from gateway.replay.leads import ByRoutes, Lead, OneFeature, label_of, sent_fiel
 from gateway.replay.left_out import LeftOut
 from gateway.replay.pair import as_client_sees, request_fields, target_of
 from gateway.replay.record import Recorded
+from gateway.replay.side import own_origins
 from gateway.rules.plan import compile_plan
 from gateway.rules.replies import Reply
 from gateway.rules.rewrite import PathRewrite
@@ -139,6 +142,19 @@ def test_a_reply_is_compared_as_clients_see_it():
         Reply(302, headers, b""), rewrite, origins=frozenset((b"http://127.0.0.1:9001",)), host=b"shop.example"
     )
     assert seen.headers == [("location", "http://shop.example/api/a"), ("set-cookie", "a=b; Path=/api"), ("x", "/old")]
+
+
+@pytest.mark.parametrize(
+    ("url", "origins"),
+    [
+        ("http://App:9001/x", {b"http://app:9001"}),
+        ("http://app", {b"http://app", b"http://app:80"}),
+        ("https://app:443", {b"https://app", b"https://app:443"}),
+        ("http://[::1]", {b"http://[::1]", b"http://[::1]:80"}),
+    ],
+)
+def test_a_side_knows_its_own_address_however_it_is_written(url, origins):
+    assert own_origins(urlsplit(url)) == origins
 
 
 def test_a_lead_is_made_once_for_each_route():
