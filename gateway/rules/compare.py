@@ -26,6 +26,7 @@ MAX_DIFFERENCES: Final = 10_000
 """What follows is not looked at: nobody reads on, and a body must not hold up who compares it."""
 
 _SORTED: Final = orjson.OPT_SORT_KEYS
+_SIMPLE: Final = frozenset({str, int, bool, float})
 
 
 class Kind(StrEnum):
@@ -132,12 +133,20 @@ def compare(
     return tuple(found)
 
 
+_NAMES: Final[dict[type, str]] = {
+    type(None): "null",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "text",
+    list: "list",
+    dict: "object",
+}
+
+
 def type_name(value: Any) -> str:
     """In the words of JSON, but for numbers: integers and others are told apart."""
-    if value is None:
-        return "null"
-    names = {bool: "boolean", int: "integer", float: "number", str: "text", list: "list", dict: "object"}
-    return next((name for kind, name in names.items() if type(value) is kind), type(value).__name__)
+    return _NAMES.get(type(value)) or type(value).__name__
 
 
 class _EnoughError(Exception):
@@ -202,8 +211,10 @@ class _Comparison:
         self._pairing.charge(len(legacy))
         for key, value in legacy.items():
             other = new.get(key, ABSENT)
-            if is_plain and (value is other or (type(value) is str and value == other)):
-                continue  # by far the most
+            if is_plain:  # by far the most need no more than this
+                kind = type(value)
+                if value is other or (kind is type(other) and kind in _SIMPLE and value == other):
+                    continue
             self.values((way, key, depth), place.key(key), value, other)
         if len(new) > len(legacy) or new.keys() != legacy.keys():
             for key, value in new.items():
@@ -216,10 +227,12 @@ class _Comparison:
         if place.rule.unordered:
             order = self._pairing.order(place, depth, legacy, new)
             new = [ABSENT if at is None else new[at] for at in order]
-        for index, value in enumerate(legacy):
-            other = new[index] if index < len(new) else ABSENT
-            self.values((way, index, depth), place.index(index), value, other)
-        for index in range(len(legacy), len(new)):
+        shared = min(len(legacy), len(new))
+        for index in _unlike(legacy, new) if self._is_plain else range(shared):
+            self.values((way, index, depth), place.index(index), legacy[index], new[index])
+        for index in range(shared, len(legacy)):
+            self.values((way, index, depth), place.index(index), legacy[index], ABSENT)
+        for index in range(shared, len(new)):
             self.values((way, index, depth), place.index(index), ABSENT, new[index])
 
     def _alike(self, place: Place[Here], depth: int, legacy: Any, new: Any) -> bool:
@@ -233,12 +246,15 @@ class _Comparison:
         return True
 
     def _scalars(self, way: Way, rule: Here, legacy: Any, new: Any) -> None:
-        if self._equal(legacy, new) or any(each.allows(legacy, new) for each in rule.tolerances):
+        if self._equal(legacy, new):
             return
+        for tolerance in rule.tolerances:
+            if tolerance.allows(legacy, new):
+                return
         shape = rule.shape
         if shape is not None and shape.alike(legacy, new) and not self._is_named(legacy, new):
             return
-        if type_name(legacy) != type_name(new):
+        if type(legacy) is not type(new):
             difference = Difference(Kind.TYPE, _show(way), legacy, new)
         elif shape is not None:
             difference = Difference(Kind.SHAPE, _show(way), legacy, new, shape.noun)
@@ -265,12 +281,40 @@ def _is_same(one: Any, other: Any) -> bool:
     kind = type(one)
     if kind is not type(other):
         return False
-    if kind is not dict and kind is not list:
-        return bool(one == other)
-    try:  # the second tells apart what Python holds to be equal: true, 1 and 1.0
-        return bool(one == other) and orjson.dumps(one, option=_SORTED) == orjson.dumps(other, option=_SORTED)
-    except (TypeError, RecursionError):  # too deep, or no JSON
+    try:
+        return bool(one == other) and ((kind is not dict and kind is not list) or _is_same_text(one, other))
+    except RecursionError:
         return False
+
+
+def _is_same_text(one: Any, other: Any) -> bool:
+    """Of two that Python holds to be equal: true, 1 and 1.0 are for it, and are not as they are written."""
+    try:
+        return orjson.dumps(one) == orjson.dumps(other) or (
+            orjson.dumps(one, option=_SORTED) == orjson.dumps(other, option=_SORTED)
+        )
+    except TypeError:  # no JSON, integers beyond 64 bits, too deep
+        return False
+
+
+def _unlike(legacy: list[Any], new: list[Any]) -> list[int]:
+    """Of the indexes that both have, those where they are not strictly the same, as far as Python can tell quickly.
+    What is the same is mostly long runs, each of which is looked at as a whole.
+    """
+    shared = min(len(legacy), len(new))
+    try:
+        unequal = [at for at in range(shared) if legacy[at] != new[at]]
+    except RecursionError:
+        return list(range(shared))
+    found: list[int] = []
+    start = 0
+    for end in [*unequal, shared]:
+        if start < end and not _is_same_text(legacy[start:end], new[start:end]):
+            found += range(start, end)
+        if end < shared:
+            found.append(end)
+        start = end + 1
+    return found
 
 
 def _same(legacy: Any, new: Any) -> bool:

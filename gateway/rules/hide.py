@@ -22,6 +22,7 @@ from gateway.rules.places import Place, Places
 from gateway.rules.replies import Reply
 from gateway.rules.secrecy import HIDDEN, is_secret_name, without_shapes
 from gateway.rules.secret_values import (
+    MAX_TEXT,
     SecretValues,
     hidden_cookies,
     hidden_pairs,
@@ -197,6 +198,8 @@ class _Hiding:
 
     def _line(self, text: str) -> str:
         """A short text. Cut after hiding."""
+        if len(text) > MAX_TEXT:
+            return HIDDEN
         plain, is_cut = self._kept(without_shapes(hidden_said(utf8(text))), MAX_VALUE)
         return HIDDEN if plain is None else plain + "..." * is_cut
 
@@ -206,7 +209,9 @@ class _Hiding:
         return body if text is not None else {**body, "sha256": hashlib.sha256(content.body).hexdigest()}
 
     def _text_of(self, content: _Content) -> str | None:
-        if content.text is None or content.is_multipart or (content.value is ABSENT and says_more(content.text)):
+        if content.text is None or content.is_multipart or len(content.text) > MAX_TEXT:
+            return None
+        if content.value is ABSENT and says_more(content.text):
             return None
         if content.is_form:
             text = hidden_pairs(content.text)
@@ -273,7 +278,9 @@ class _Hiding:
         elif difference.path.startswith("$"):
             place = self._place(difference.path)
             shown = HIDDEN if place is None else self._json(value, place, 0)
+        elif isinstance(value, str):  # a line
+            shown = without_shapes(hidden_said(value)) if len(value) <= MAX_TEXT else HIDDEN
         else:
-            shown = without_shapes(hidden_said(value)) if isinstance(value, str) else value
+            shown = value
         text, is_cut = self._kept(utf8(json.dumps(shown, ensure_ascii=False, default=str)), MAX_VALUE)
         return HIDDEN if text is None else text + "..." * is_cut

@@ -35,6 +35,7 @@ def show_path(path: Path) -> str:
     return "$" + "".join(map(_show_step, path))
 
 
+@lru_cache(maxsize=4096)
 def _show_step(step: str | int) -> str:
     if isinstance(step, int):
         return f"[{step}]"

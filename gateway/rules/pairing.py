@@ -4,7 +4,7 @@ Items that are the same are paired by their text and items of one key by the key
 is left is looked at one by one, under all rules, and that is bounded.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import orjson
@@ -16,6 +16,7 @@ MAX_PAIRINGS: Final = 40_000
 A look at two large values counts as several.
 """
 _SORTED: Final = orjson.OPT_SORT_KEYS
+_KEYS: Final = frozenset({str, int, float, bool, type(None)})
 
 
 class Rule(Protocol):
@@ -52,8 +53,10 @@ class _List:
         self.partners[old] = new
         del self.free[new]
 
-    def alone(self) -> list[int]:
-        return [at for at, partner in enumerate(self.partners) if partner is None]
+    def join_all(self) -> None:
+        """Each with the one of its index."""
+        self.partners = list(range(len(self.legacy)))
+        self.free.clear()
 
 
 class Pairing(Generic[R]):
@@ -76,14 +79,12 @@ class Pairing(Generic[R]):
         stands in its order where legacy has no like; with one, behind: it is another item. depth: of the items.
         """
         pair = _List(depth, legacy, new)
-        if self._naming is None:
-            _join_the_same(place, pair)
         by = place.rule.by
         if by is None:
-            self._join_alike(place, pair, pair.alone(), list(pair.free))
+            self._join_alike(place, pair, list(range(len(legacy))), list(pair.free))
             rest = iter(list(pair.free))
             return [next(rest, None) if at is None else at for at in pair.partners] + list(rest)
-        olds, news = pair.alone(), list(pair.free)
+        olds, news = list(range(len(legacy))), list(pair.free)
         if not place.has_numbers and place.index(0).key(by).rule.is_strict:
             olds, news = self._join_keyed(place, pair, by)
         self._join_alike(place, pair, olds, news)
@@ -92,8 +93,12 @@ class Pairing(Generic[R]):
 
     def _join_keyed(self, place: Place[R], pair: _List, by: str) -> tuple[list[int], list[int]]:
         """By keys that are like only themselves. Returns who has none, of legacy and of new."""
-        olds, old_rest = self._by_key(pair.legacy, pair.alone(), by, 0)
-        news, new_rest = self._by_key(pair.new, pair.free, by, 1)
+        old_keys, new_keys = self._keys(pair.legacy, by, 0), self._keys(pair.new, by, 1)
+        if old_keys == new_keys and None not in old_keys and len(set(old_keys)) == len(old_keys):
+            pair.join_all()  # in the same order, as most are
+            return [], []
+        olds, news = _by_key(old_keys), _by_key(new_keys)
+        old_rest, new_rest = olds.pop(None, []), news.pop(None, [])
         for key, ours in olds.items():
             theirs = news.get(key, [])
             if len(ours) > 1 or len(theirs) > 1:
@@ -104,31 +109,25 @@ class Pairing(Generic[R]):
                     pair.join(old, at)
         return old_rest, new_rest
 
-    def _by_key(
-        self, items: Sequence[Any], indexes: "list[int] | dict[int, None]", by: str, side: int
-    ) -> tuple[dict[Key, list[int]], list[int]]:
-        found: dict[Key, list[int]] = {}
-        rest: list[int] = []
-        for at in indexes:
-            key = self._key(items[at], by, side)
-            if key is None:
-                rest.append(at)
-            else:
-                found.setdefault(key, []).append(at)
-        return found, rest
-
-    def _key(self, item: Any, by: str, side: int) -> Key | None:
-        value = item.get(by) if isinstance(item, dict) and by in item else ()
-        if isinstance(value, str):
-            return str, self._naming[side](value) if self._naming is not None else value
-        if value is None or (isinstance(value, (bool, int, float)) and value == value):  # noqa: PLR0124 - NaN is not
-            return type(value), value
-        return None
+    def _keys(self, items: Sequence[Any], by: str, side: int) -> list[Key | None]:
+        """Of each item; None where it has none, or one that is no simple value."""
+        values = [item.get(by, ()) if isinstance(item, dict) else () for item in items]
+        if self._naming is not None:
+            naming = self._naming[side]
+            values = [naming(value) if isinstance(value, str) else value for value in values]
+        return [
+            (kind, value) if (kind := type(value)) in _KEYS and value == value else None  # noqa: PLR0124 - NaN is not
+            for value in values
+        ]
 
     def _join_alike(
         self, place: Place[R], pair: _List, olds: list[int], news: list[int], *, by: str | None = None
     ) -> None:
-        """Looks at every two of them that have no partner. by: only their values of this key must be alike."""
+        """Those that are the same, then by a look at every two that have no partner. by: only their values of this key
+        must be alike.
+        """
+        if by is None and self._naming is None and not place.has_numbers and olds and news:
+            _join_the_same(place, pair, olds, news)
         candidates = dict.fromkeys(at for at in news if at in pair.free)
         for old in olds:
             if pair.partners[old] is not None:
@@ -155,28 +154,34 @@ class Pairing(Generic[R]):
             self._is_looking = before
 
 
-def _join_the_same(place: Place[R], pair: _List) -> None:
+def _by_key(keys: Sequence[Key | None]) -> dict[Key | None, list[int]]:
+    found: dict[Key | None, list[int]] = {}
+    for at, key in enumerate(keys):
+        found.setdefault(key, []).append(at)
+    return found
+
+
+def _join_the_same(place: Place[R], pair: _List, olds: list[int], news: list[int]) -> None:
     """Those that are the same, but for what is ignored in them."""
     waiting: dict[bytes, list[tuple[int, Any]]] = {}
-    for at, (text, item) in enumerate(_texts(place, pair.new)):
+    for at, text, item in _texts(place, pair.new, reversed(news)):
         waiting.setdefault(text, []).append((at, item))
-    for each in waiting.values():
-        each.reverse()
-    for old, (text, item) in enumerate(_texts(place, pair.legacy)):
-        likes = waiting.get(text) if text else None
+    for old, text, item in _texts(place, pair.legacy, olds):
+        likes = waiting.get(text)
         if likes and _equal(likes[-1][1], item):
             pair.join(old, likes.pop()[0])
 
 
-def _texts(place: Place[R], items: Sequence[Any]) -> Iterator[tuple[bytes, Any]]:
-    """Each with what it is made of; empty for what cannot be written."""
-    strips = place.rule.ignores and not place.has_numbers
-    for at, item in enumerate(items):
+def _texts(place: Place[R], items: Sequence[Any], indexes: Iterable[int]) -> Iterator[tuple[int, bytes, Any]]:
+    """Those that can be written, each with its text and with what that was made of."""
+    strips = place.rule.ignores
+    for at in indexes:
         try:
-            kept = _without_ignored(place.index(at), item) if strips else item
-            yield orjson.dumps(kept, option=_SORTED), kept
+            kept = _without_ignored(place.index(at), items[at]) if strips else items[at]
+            text = orjson.dumps(kept, option=_SORTED)
         except (TypeError, RecursionError):  # no JSON, integers beyond 64 bits, too deep
-            yield b"", item
+            continue
+        yield at, text, kept
 
 
 def _without_ignored(place: Place[R], value: Any) -> Any:

@@ -106,10 +106,13 @@ def compare_replies(legacy: Reply, new: Reply, rules: ReplyRules) -> tuple[Diffe
 
 
 def _headers(legacy: Reply, new: Reply, rules: ReplyRules) -> list[Difference]:
+    plain = legacy.naming is as_it_is and new.naming is as_it_is
+    if plain and legacy.headers == new.headers:
+        return []
     old_fields, new_fields = (
         [each for each in reply.headers if rules.compares(each[0], head=legacy.head)] for reply in (legacy, new)
     )
-    if old_fields == new_fields and legacy.naming is as_it_is and new.naming is as_it_is:
+    if plain and old_fields == new_fields:
         return []
     found = []
     old_values, new_values = _by_name(old_fields), _by_name(new_fields)

@@ -12,6 +12,7 @@ from typing import Final
 HIDDEN: Final = "***"
 
 _SECRET_NAMES: Final = ("authorization", "cookie", "password", "passwd", "token", "secret", "credential", "apikey")
+_SPELLED: Final = (*_SECRET_NAMES, "api-key", "api_key")
 _WORDS: Final = "authorization|cookie|password|passwd|token|secret|credential|api[-_]?key"
 NAME: Final = rf"(?=[\w-]*?(?:{_WORDS}))[\w-]++"
 """As part of a pattern, without regard to case: a whole name that holds one of the words."""
@@ -50,6 +51,12 @@ def is_secret_name(name: str) -> bool:
     """Whether what goes by this name is hidden: `Set-Cookie`, `refresh_token`, `apiKey`, ..."""
     plain = name.lower().replace("-", "").replace("_", "")
     return any(word in plain for word in _SECRET_NAMES)
+
+
+def says_a_name(text: str) -> bool:
+    """Whether a secret's name may stand in a text: a quick look before a slow one."""
+    lowered = text.lower()
+    return any(word in lowered for word in _SPELLED)
 
 
 def without_shapes(text: str) -> str:

@@ -14,13 +14,15 @@ from typing import Any, Final
 from urllib.parse import quote, quote_plus, unquote_plus
 
 from gateway.rules.places import Place
-from gateway.rules.secrecy import HIDDEN, NAME, is_secret_name
+from gateway.rules.secrecy import HIDDEN, NAME, is_secret_name, says_a_name
 
 MIN_LENGTH: Final = 6
 """Characters. Shorter ones stand in any text by chance, and are hidden at their own place alone."""
 MAX_VALUES: Final = 200
 MAX_WORK: Final = 16_000_000
 """Characters to look at, times values to look for. Clients choose both."""
+MAX_TEXT: Final = 256 * 1024
+"""Characters of one text: of more, nothing is shown."""
 _COMMON: Final = frozenset({"bearer", "digest", "negotiate", "undefined"})
 """Words that stand where secrets do and are none."""
 _LAYERS: Final = 3
@@ -109,6 +111,8 @@ class SecretValues:
 
     def add_text(self, text: str) -> None:
         """What any text says by a secret's name: `token=...`, `"token": "..."`, a field of HTML."""
+        if len(text) > MAX_TEXT or not says_a_name(text):
+            return
         for pattern in (_SAID, _INPUT):
             for found in pattern.finditer(text):
                 self.add(found[1])
@@ -212,12 +216,14 @@ def hidden_pairs(text: str) -> str:
 
 def hidden_said(text: str) -> str:
     """A text without what it says by a secret's name, closed or not."""
+    if not says_a_name(text):
+        return text
     return _SAID.sub(lambda found: found[0][: found.start(1) - found.start()] + HIDDEN, text)
 
 
 def says_more(text: str) -> bool:
     """Whether something of a secret's name is a whole list or object, in what was not read as JSON."""
-    return _HOLDS_MORE.search(text) is not None
+    return says_a_name(text) and _HOLDS_MORE.search(text) is not None
 
 
 def parts(body: bytes, content_type: str) -> Iterable[tuple[str, str]]:

@@ -171,14 +171,15 @@ class Ledger:
         if self._preparing is not None:
             await asyncio.shield(self._preparing)
             self._preparing = None
-        full = await store.send(self._number, self._outgoing, self.keep_seconds)
+        answer = await store.send(self._number, self._outgoing, self.keep_seconds)
         self._number += 1
         self._since.add_all(self._outgoing.pairs)
         self._outgoing = None
         if len(self._full) > MAX_FULL:
             self._full.clear()
-        until = self._clock() + FULL_SECONDS
-        self._full.update(dict.fromkeys(full, until))
+        self._full.update(dict.fromkeys(answer.full, self._clock() + FULL_SECONDS))
+        for print_ in answer.wanted:
+            self._full.pop(print_, None)
 
     async def _read_back(self, store: CompareStore) -> None:
         """After a flush that was answered, so that what is read holds all that was sent."""

@@ -6,6 +6,7 @@ import secrets
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ import orjson
 import structlog
 
 from gateway.rules.hide import hidden
+from gateway.rules.secrecy import HIDDEN
 from gateway.shadow.batch import Batch, Sample, Waiting
 
 PREPARE_SECONDS: Final = 0.2
@@ -21,6 +23,14 @@ MAX_EXAMPLE: Final = 300
 """Characters of each value of an example; a sample has more of it."""
 
 log = structlog.get_logger("compare")
+
+
+@dataclass(frozen=True, slots=True)
+class _Example:
+    """place: where it must be told in another way than it is."""
+
+    values: dict[str, str | None]
+    place: str | None
 
 
 def prepare(batch: Batch, clock: Callable[[], float] = time.monotonic) -> None:
@@ -45,27 +55,30 @@ def prepare(batch: Batch, clock: Callable[[], float] = time.monotonic) -> None:
         for fingerprint, example in examples.items():
             found = batch.found.get(fingerprint)
             if found is not None and found.example is None:
-                found.example = example
+                found.example, found.place = example.values, example.place or found.place
 
 
-def _written(waiting: Waiting) -> tuple[Sample, dict[str, dict[str, str | None]]]:
+def _written(waiting: Waiting) -> tuple[Sample, dict[str, _Example]]:
     """A sample, and by fingerprint the first example of each of its differences."""
     sample_id = secrets.token_hex(6)
     content = hidden(waiting.compared, waiting.plan.redact, waiting.plan.redact_headers)
-    examples: dict[str, dict[str, str | None]] = {}
+    examples: dict[str, _Example] = {}
     for difference in content["differences"]:
         examples.setdefault(difference["fingerprint"], _example(difference))
     written = orjson.dumps({"id": sample_id, **content})
     return Sample(sample_id, waiting.compared.feature, waiting.fingerprints, written), examples
 
 
-def _example(difference: dict[str, Any]) -> dict[str, str | None]:
-    return {
+def _example(difference: dict[str, Any]) -> _Example:
+    """A key may be a secret that stands elsewhere as a value: of such a place nothing but stars is kept."""
+    values = {
         "path": difference["path"],
         "legacy": _short(difference["legacy"]),
         "new": _short(difference["new"]),
         "expected": difference["expected"],
     }
+    hides = HIDDEN in difference["place"]
+    return _Example(values, f"{difference['kind']} {difference['place']}" if hides else None)
 
 
 def _short(text: str | None) -> str | None:

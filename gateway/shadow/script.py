@@ -55,7 +55,7 @@ local function take_pairs(base, part)
   end
 end
 
-local function take_differences(base, part)
+local function take_differences(base, part, wanted)
   local counts = base .. 'counts'
   for _, found in ipairs(part.found) do
     local print, fixed, first, last = unpack(found)
@@ -65,6 +65,7 @@ local function take_differences(base, part)
       if not known or found[8] and string.find(before, NO_EXAMPLE, 1, true) then
         redis.call('HSET', base .. 'differences', print, fixed)
       end
+      if not known and not found[8] then wanted[#wanted + 1] = print end
       redis.call('ZADD', base .. 'first', 'LT', first, print)
       redis.call('ZADD', base .. 'last', 'GT', last, print)
       for name, count in pairs(found[5]) do redis.call('HINCRBY', counts, print .. ' ' .. name, count) end
@@ -104,7 +105,7 @@ local function take_sample(base, id, prints, content, full)
   for _, each in ipairs(shown) do redis.call('HSET', base .. 'samples', each[1], each[2]) end
 end
 
-local full = {'taken'}
+local full, wanted = {}, {}
 for feature, part in pairs(batch.features) do
   local base = prefix .. feature .. ':'
   for _, print in ipairs(redis.call('ZRANGEBYSCORE', base .. 'last', '-inf', now - keep)) do forget(base, print) end
@@ -113,7 +114,7 @@ for feature, part in pairs(batch.features) do
   for outcome, count in pairs(part.totals) do redis.call('HINCRBY', base .. 'totals', outcome, count) end
   for what, count in pairs(part.left_out) do leave_out(base, what, count) end
   take_pairs(base, part)
-  take_differences(base, part)
+  take_differences(base, part, wanted)
 end
 for index, sample in ipairs(batch.samples) do
   take_sample(prefix .. sample[1] .. ':', sample[2], sample[3], ARGV[index + 2], full)
@@ -121,7 +122,7 @@ end
 for feature, _ in pairs(batch.features) do
   for _, name in ipairs(PARTS) do redis.call('EXPIRE', prefix .. feature .. ':' .. name, keep) end
 end
-return full
+return {'taken', full, wanted}
 """
 
 

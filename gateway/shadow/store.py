@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -17,6 +18,16 @@ from gateway.shadow.script import SCRIPT
 _DIGEST: Final = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Fingerprints: full: of which no more samples are wanted; wanted: that are new there and have no example, since
+    somebody has cleared them.
+    """
+
+    full: frozenset[str] = frozenset()
+    wanted: frozenset[str] = frozenset()
+
+
 class CompareStore:
     """One per worker; `aclose` in the end. writer: a name that no other worker ever has."""
 
@@ -29,11 +40,11 @@ class CompareStore:
     async def aclose(self) -> None:
         await self._redis.aclose()
 
-    async def send(self, number: int, batch: Batch, keep_seconds: int) -> frozenset[str]:
+    async def send(self, number: int, batch: Batch, keep_seconds: int) -> Answer:
         """Takes one flush into Redis. number: higher than that of every flush before, and the same when this one is
         tried again: then it is taken once, whichever answer was lost.
 
-        Returns the fingerprints of which no more samples are wanted. Raises one of STORE_ERRORS.
+        Raises one of STORE_ERRORS.
         """
         content = orjson.dumps(_document(batch, keep_seconds), option=orjson.OPT_NON_STR_KEYS)
         arguments = (
@@ -45,7 +56,9 @@ class CompareStore:
             reply = await redis.evalsha(_DIGEST, *arguments)
         except NoScriptError:
             reply = await redis.eval(SCRIPT, *arguments)
-        return frozenset(fingerprint.decode() for fingerprint in reply[1:])
+        if reply[0] != b"taken":
+            return Answer()
+        return Answer(*(frozenset(fingerprint.decode() for fingerprint in each) for each in reply[1:]))
 
     async def read_pairs(self, features: Iterable[str]) -> PairTable:
         """What all machines have sent of these. Raises one of STORE_ERRORS."""

@@ -15,7 +15,7 @@ from gateway.rules.compared import Asked, Compared
 from gateway.rules.hide import MAX_BODY, MAX_DIFFERENCES, hidden
 from gateway.rules.json_path import parse_path
 from gateway.rules.replies import Reply
-from gateway.rules.secret_values import MAX_VALUES
+from gateway.rules.secret_values import MAX_TEXT, MAX_VALUES
 
 JSON = ("content-type", "application/json")
 TEXT = ("content-type", "text/plain")
@@ -390,6 +390,14 @@ def test_with_more_secrets_than_can_be_looked_for_nothing_is_shown():
     assert "value-" not in written(sample)
 
 
+@pytest.mark.parametrize("kind", [JSON, TEXT])
+def test_of_a_body_that_is_too_long_to_be_looked_through_nothing_is_shown(kind):
+    content = orjson.dumps({"token": SECRET, "more": "x" * MAX_TEXT})
+    sample = kept(None, reply(content, kind), reply(f"no {SECRET}", TEXT))
+    assert sample["legacy"]["body"]["text"] is None
+    assert sample["new"]["body"]["text"] == "no ***"
+
+
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize(
     "unit",
@@ -412,7 +420,7 @@ def test_with_more_secrets_than_can_be_looked_for_nothing_is_shown():
 )
 def test_no_body_that_somebody_chooses_takes_long(unit):
     """What grows with the square of its length would take minutes."""
-    content = (unit * 400_000)[:400_000]
+    content = (unit * MAX_TEXT)[:MAX_TEXT]
     began = time.process_time()
     kept(asked("/", ("cookie", "sid=" + "a" * 50 + "b"), body=content), reply(content, JSON), reply(content, TEXT))
     assert time.process_time() - began < 10
