@@ -94,6 +94,8 @@ class Source:
 
 def find_source(path: Path, wanted: Format | None) -> Source:
     """wanted: the format, whatever the file looks like. Raises SourceError."""
+    if path.exists() and not path.is_file():
+        raise SourceError(f"{path} is no file that can be read twice; write what it gives to a file first")
     if wanted is not None:
         return Source(path, wanted)
     try:

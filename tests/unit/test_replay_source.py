@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -65,6 +66,14 @@ def test_a_line_that_never_ends_is_one_unreadable_line(tmp_path):
     long, after = Source(file, Format.ACCESS_LOG).records()
     assert long.why == f"is longer than {MAX_LINE} bytes"
     assert (after.place, after.target) == (3, b"/a")
+
+
+@pytest.mark.parametrize("wanted", [None, Format.ACCESS_LOG])
+def test_a_pipe_or_a_folder_is_refused_before_it_is_opened(tmp_path, wanted):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(SourceError, match="no file that can be read twice"):
+            find_source(path, wanted)
 
 
 def test_what_is_no_file_or_nothing_known_is_refused_in_words(tmp_path):
