@@ -77,6 +77,8 @@ def explain(
     policy = policies[feature.name]
     decided, decision = _decided(feature, policy, fields, address, down, goes_twice=goes_twice, override=override)
     shadow = explain_shadow(target, feature, policy, decision, method=verb, is_upgrade=b"upgrade" in named, down=down)
+    if decided["side"] == EITHER and shadow["sent_to"] is not None:
+        shadow["sent_to"] = EITHER
     return answer | decided | {"shadow": shadow}
 
 

@@ -139,3 +139,8 @@ def test_a_retired_feature_says_that_it_is():
 
 def test_a_fixed_route_has_neither_stage_nor_shadow():
     assert {"stage", "shadow"} & ask_shop("/other").keys() == set()
+
+
+def test_where_chance_decides_the_shadow_goes_to_whichever_side_does_not_answer(plan):
+    told = ask(plan, shadow=BasisPoints(100))
+    assert (told["side"], told["shadow"]["sent_to"]) == (EITHER, EITHER)

@@ -77,6 +77,8 @@ def test_shadows_are_set_shown_and_unset(gateway):
     assert "shadow    7.5 % from redis: sent to legacy as well" in told
     assert "no: POST is none of" in run(gateway, "explain", "POST", "/auth/x")
     assert 'gateway_shadow_percent{feature="auth"} 7.5' in gateway.admin("/metrics").body.decode()
+    (logged, *_) = gateway.until_logged("the percent of shadows has changed", count=4)
+    assert (logged["feature"], logged["percent"], logged["percent_before"]) == ("auth", "5", "0")
     (newest, *_) = as_json(gateway, "flag", "history", "auth")
     assert (newest["action"], newest["old"], newest["new"]) == ("shadow", "5", "7.5")
     assert "is not within 0 and 100" in run(gateway, "flag", "shadow", "auth", "101", status=1)

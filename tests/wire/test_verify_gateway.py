@@ -115,7 +115,7 @@ def test_the_percent_of_shadows_is_left_alone(verify, gateway):
     assert gateway.admin("/api/flags/shop").json()["shadow_percent"] == "5"
 
 
-def test_of_a_retired_feature_it_is_told_that_there_is_nothing_to_compare_with(verify, gateway, tmp_path):
+def test_of_a_retired_feature_it_is_told_that_there_is_nothing_to_compare_with(verify, tmp_path):
     retired = tmp_path / "routes.yaml"
     upstreams = 'upstreams: {legacy: {url: "http://127.0.0.1:1"}, new: {url: "http://127.0.0.1:1"}}'
     retired.write_text(
