@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from gateway.errors import UpstreamError, UpstreamErrorKind
 from gateway.model import Side
-from gateway.rules.encodings import EncodingError, decoded
+from gateway.rules.encodings import EncodingError, TooLargeError, decoded
 from gateway.rules.headers import forwardable_response
 from gateway.rules.replies import Reply
 from gateway.rules.retry import may_retry
@@ -130,9 +130,9 @@ def _undone(reply: Reply, limit: int) -> Reply:
         return reply
     try:
         body = decoded(reply.body, encoding, limit)
-    except EncodingError as error:
-        if "larger than" in str(error):
-            raise ReplyTooLargeError from None
+    except TooLargeError:
+        raise ReplyTooLargeError from None
+    except EncodingError:
         return reply
     told = {"content-encoding", "content-length"}
     return Reply(reply.status, [field for field in reply.headers if field[0] not in told], body, head=reply.head)
