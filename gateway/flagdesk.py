@@ -15,9 +15,12 @@ from gateway.model import Source
 from gateway.percent import format_percent, parse_percent
 from gateway.rules.flagvalues import nearest
 from gateway.rules.policy import FeaturePolicy
+from gateway.rules.stage import stage_of
 
 CONFIRM_SECONDS = 3.0
 LOOK_SECONDS = 0.02
+
+ACTIONS = ("percent", "shadow", "enable", "disable", "allow", "deny", "unset", "adopt")
 
 NO_STORE = (
     "this gateway was started without Redis, so flags come from the environment and routes.yaml alone; "
@@ -28,6 +31,15 @@ NO_STORE = (
 IRREVERSIBLE = (
     "{} cannot go back: routes.yaml says reversible: false, so legacy cannot read what new has written, and the users "
     "whom this moves to legacy will miss it"
+)
+
+
+RETIRED = (
+    "{} is retired: routes.yaml names no legacy for it, so everything goes to new, and there is nothing that a flag "
+    "could change. To move users back, name its legacy in routes.yaml again"
+)
+NO_SHADOWS = (
+    "no route of {} may be shadowed (see `shadow` of its routes in routes.yaml), so nothing is sent to the other side"
 )
 
 
@@ -84,6 +96,7 @@ class FlagDesk:
         confirm: somebody has said that users may be moved off new although legacy cannot read what new has written.
         """
         policy = self._policy(feature)
+        self._refuse_where_nothing_can_change(policy, action, remove=remove)
         self._refuse_beside_an_unreadable_flag(policy, action)
         try:
             if not (policy.reversible or confirm) and takes_users_off_new(policy, action, value, remove=remove):
@@ -104,7 +117,7 @@ class FlagDesk:
         return {
             "feature": feature,
             **written.change.fields(),
-            "warnings": [*written.warnings, *sorted(unheard)],
+            "warnings": [*written.warnings, *sorted(unheard), *self._without_effect(feature, action)],
             "flag": flag_json(self._policy(feature)),
             "workers": {"confirmed": confirmed, "missing": missing, "silent": silent},
         }
@@ -120,6 +133,8 @@ class FlagDesk:
         writer, (entries, remove) = self._writer(), listed
         if action == "percent":
             return await writer.set_percent(feature, parse_percent(value), **meta)
+        if action == "shadow":
+            return await writer.set_shadow(feature, parse_percent(value), **meta)
         if action in ("enable", "disable"):
             return await writer.set_enabled(feature, action == "enable", **meta)
         if action in ("allow", "deny"):
@@ -129,15 +144,33 @@ class FlagDesk:
                 return await writer.remove(feature, "allow" if action == "allow" else "deny", entries, **meta)
             return await writer.add(feature, "allow" if action == "allow" else "deny", entries, **meta)
         if action == "unset":
-            return await writer.unset(feature, **meta)
+            if value not in (None, "percent"):
+                raise ValueError(f"{value!r} cannot be unset by itself; say nothing, or percent: shadows stay then")
+            return await writer.unset(feature, **meta, shadow=value is None)
         if action == "adopt":
             return await writer.adopt(feature, **meta)
-        raise ValueError(f"{action!r} is no action; there are percent, enable, disable, allow, deny, unset and adopt")
+        raise ValueError(f"{action!r} is no action; there are {', '.join(ACTIONS)}")
+
+    @staticmethod
+    def _refuse_where_nothing_can_change(policy: FeaturePolicy, action: str, *, remove: bool) -> None:
+        """A kill that kills nothing must not look like one. What is left in Redis of former days can be taken out."""
+        if policy.retired and action != "unset" and not (action in ("allow", "deny") and remove):
+            raise FlagRequestError(409, "The feature is retired", RETIRED.format(policy.name))
+
+    def _without_effect(self, feature: str, action: str) -> tuple[str, ...]:
+        """What an operator should know who asks for shadows."""
+        targets = (target for target in self._control.plan.targets if target.shadow is not None)
+        is_possible = any(target.feature is not None and target.feature.name == feature for target in targets)
+        return () if action != "shadow" or is_possible else (NO_SHADOWS.format(feature),)
 
     @staticmethod
     def _refuse_beside_an_unreadable_flag(policy: FeaturePolicy, action: str) -> None:
         """Any change of ours makes all that Redis holds count; of a flag without one good value nobody knows what."""
-        if policy.unknown and policy.percent_source is Source.NEVER_READ and action in ("allow", "deny", "enable"):
+        if (
+            policy.unknown
+            and policy.percent_source is Source.NEVER_READ
+            and action in ("allow", "deny", "enable", "shadow")
+        ):
             raise FlagRequestError(
                 409,
                 "Nothing is known of this flag",
@@ -228,6 +261,9 @@ def flag_json(policy: FeaturePolicy) -> dict[str, Any]:
         "feature": policy.name,
         "percent": format_percent(policy.basis_points),
         "source": policy.percent_source.value,
+        "stage": stage_of(policy).value,
+        "shadow_percent": format_percent(policy.shadow),
+        "shadow_source": policy.shadow_source.value,
         "killed_by": list(policy.kill_sources),
         "unknown": policy.unknown,
         "allow": list_json(policy, "allow"),
@@ -237,6 +273,7 @@ def flag_json(policy: FeaturePolicy) -> dict[str, Any]:
         "reversible": policy.reversible,
         "problems": list(policy.problems),
         "hidden": [{"source": source.value, "percent": format_percent(points)} for source, points in policy.hidden],
+        "hidden_shadow_percent": None if policy.hidden_shadow is None else format_percent(policy.hidden_shadow),
     }
 
 

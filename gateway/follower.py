@@ -13,9 +13,11 @@ from gateway.config.schema import RoutesFile
 from gateway.flags.snapshot import SnapshotFile
 from gateway.flags.watcher import FlagWatcher
 from gateway.model import NONE, BasisPoints
+from gateway.percent import format_percent
 from gateway.report import FeatureState, StoreState
 from gateway.rules.flagmodel import Event, Known
 from gateway.rules.policy import FeaturePolicy, KeyList, fallbacks, resolve, resolve_feature
+from gateway.rules.stage import stage_of
 from gateway.settings import Process
 from gateway.tasks import Tasks
 from gateway.telemetry.logs import feature_changed
@@ -119,6 +121,11 @@ class FlagFollower:
                 continue
             if self._announce and (old is None or share(old) != share(policy)):
                 feature_changed(name, share(old) if old is not None else None, share(policy), **_source(policy))
+            if self._announce and old is not None and old.shadow != policy.shadow:
+                percents = {"percent": format_percent(policy.shadow), "percent_before": format_percent(old.shadow)}
+                log.info(
+                    "the percent of shadows has changed", feature=name, **percents, source=policy.shadow_source.value
+                )
             if policy.killed and (old is None or not old.killed):
                 killed.add(name)
         self._on_policies(frozenset(killed))
@@ -181,6 +188,9 @@ def _state(policy: FeaturePolicy) -> FeatureState:
         rev=policy.rev,
         allow=_size(policy.allow),
         deny=_size(policy.deny),
+        shadow_basis_points=policy.shadow,
+        shadow_source=policy.shadow_source.value,
+        stage=stage_of(policy).value,
     )
 
 

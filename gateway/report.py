@@ -19,6 +19,9 @@ class FeatureState(BaseModel):
     rev: int
     allow: int
     deny: int
+    shadow_basis_points: int = 0
+    shadow_source: str = "file"
+    stage: str = ""
 
     @property
     def share(self) -> int:

@@ -98,7 +98,11 @@ def _report(slot: str, state: WorkerState | None) -> WorkerReport:
         flag_store_up=state.store.up if state.store.configured else None,
         flag_last_sync=state.store.last_sync,
         features={
-            name: HeldFlag(feature.basis_points, enabled=not (feature.killed or feature.unknown))
+            name: HeldFlag(
+                feature.basis_points,
+                enabled=not (feature.killed or feature.unknown),
+                shadow=feature.shadow_basis_points,
+            )
             for name, feature in state.features.items()
         },
         upstreams={

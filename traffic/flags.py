@@ -82,7 +82,7 @@ class Flags:
 
     async def unset(self, feature: str, *, expected_rev: int) -> Changed:
         """Raises TakenOverError, FlagsError."""
-        return await self._change(feature, {"action": "unset", "expected_rev": expected_rev})
+        return await self._change(feature, {"action": "unset", "value": "percent", "expected_rev": expected_rev})
 
     async def _change(self, feature: str, change: dict[str, object]) -> Changed:
         said = {**change, "who": self._who, "reason": self._reason}

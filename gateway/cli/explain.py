@@ -55,6 +55,7 @@ def _rows(answer: dict[str, Any]) -> list[tuple[str, str]]:
         shown = "none" if key is None else f"{key['source']} = {key['value'] or '(a cookie is issued)'}"
         rows += [
             ("feature", answer["feature"]),
+            ("stage", answer["stage"]),
             ("key", shown),
             ("bucket", "-" if answer["bucket"] is None else str(answer["bucket"])),
             ("percent", f"{answer['percent']} % from {answer['percent_source']}"),
@@ -65,5 +66,13 @@ def _rows(answer: dict[str, Any]) -> list[tuple[str, str]]:
     rows += [("", answer["why"])] if "why" in answer else []
     rows.append(("upstream", answer["upstream"]))
     rows += [("fallback", "legacy answers if new cannot")] if answer.get("fallback") else []
+    rows += [("shadow", _shadow(answer["shadow"]))] if "shadow" in answer else []
     rows += [("down", f"{name}: {why}") for name, why in answer["down"].items()]
     return rows
+
+
+def _shadow(shadow: dict[str, Any]) -> str:
+    if shadow["why_not"] is not None:
+        return f"no: {shadow['why_not']}"
+    of_those = "" if shadow["sample"] == "100" else f", of those {shadow['sample']} % by the route"
+    return f"{shadow['percent']} % from {shadow['source']}{of_those}: sent to {shadow['sent_to']} as well"

@@ -35,12 +35,14 @@ def list_flags(admin: Admin = "", as_json: AsJson = False) -> None:
         print(json.dumps(content))
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("feature", "percent", "source", "state", "allow", "deny", "rev"):
-        table.add_column(column, justify="right" if column in ("percent", "allow", "deny", "rev") else "left")
+    for column in ("feature", "stage", "percent", "shadow", "source", "state", "allow", "deny", "rev"):
+        table.add_column(column, justify="right" if column in ("percent", "shadow", "allow", "deny", "rev") else "left")
     for name, flag in content.items():
         table.add_row(
             name,
+            flag["stage"],
             f"{flag['percent']} %",
+            f"{flag['shadow_percent']} %",
             flag["source"],
             state_of(flag),
             str(len(flag["allow"])),
@@ -88,6 +90,21 @@ def set_percent(
     )
 
 
+@app.command("shadow")
+def set_shadow(
+    feature: Feature,
+    percent: Annotated[str, typer.Argument(help="0 to 100, at most two decimals.")],
+    reason: Reason = "",
+    who: Who = "",
+    expected_rev: ExpectedRev = None,
+    admin: Admin = "",
+    as_json: AsJson = False,
+) -> None:
+    """Sets the percent of requests that are sent to the other side as well, and compared."""
+    more = {"value": percent, "reason": reason, "who": who, "expected_rev": expected_rev}
+    _change(feature, "shadow", admin, as_json, **more)
+
+
 @app.command()
 def enable(feature: Feature, reason: Reason = "", who: Who = "", admin: Admin = "", as_json: AsJson = False) -> None:
     """Ends a kill that was made by `disable`; the percent is what it was."""
@@ -128,7 +145,7 @@ _list_command("deny", "legacy")
 def unset(
     feature: Feature, reason: Reason = "", who: Who = "", yes: Yes = False, admin: Admin = "", as_json: AsJson = False
 ) -> None:
-    """Takes percent and kill out of Redis: the environment and routes.yaml decide again."""
+    """Takes percents and kill out of Redis: the environment and routes.yaml decide again."""
     _change(feature, "unset", admin, as_json, reason=reason, who=who, confirm=yes)
 
 
@@ -202,6 +219,9 @@ def _done(content: dict[str, Any]) -> str:
     if content["action"] == "set":
         before = f", {safe(content['old'])} % before" if content["old"] else ""
         return f"{name}: {safe(content['new'])} % of keys go to new{before}"
+    if content["action"] == "shadow":
+        before = f", {safe(content['old'])} % before" if content["old"] else ""
+        return f"{name}: {safe(content['new'])} % of the requests that may be shadowed are{before}"
     if content["action"] in ("unset", "adopt"):
         done = "is out of Redis" if content["action"] == "unset" else "takes what Redis says"
         killed = ", but it is KILLED" if flag["killed_by"] else ""
@@ -231,7 +251,9 @@ def _still_killed(content: dict[str, Any]) -> list[str]:
 def _print_flag(flag: dict[str, Any]) -> None:
     rows = [
         ("feature", flag["feature"]),
+        ("stage", flag["stage"]),
         ("percent", f"{flag['percent']} % from {flag['source']}"),
+        ("shadow", f"{flag['shadow_percent']} % from {flag['shadow_source']}"),
         ("state", state_of(flag)),
         ("allow", safe(", ".join(flag["allow"])) or "-"),
         ("deny", safe(", ".join(flag["deny"])) or "-"),
@@ -256,6 +278,8 @@ def state_of(flag: dict[str, Any]) -> str:
 def notes_of(flag: dict[str, Any], *, hidden: bool = True) -> list[str]:
     """What an operator must know beyond the numbers. hidden: weaker sources that say something else, too."""
     others = [f"{entry['source']} says {entry['percent']} %, hidden by {flag['source']}" for entry in flag["hidden"]]
+    if flag["hidden_shadow_percent"] is not None:
+        others.append(f"file says {flag['hidden_shadow_percent']} % of shadows, hidden by {flag['shadow_source']}")
     held = [f"HELD: {flag['held']}"] if flag["held"] else []
     one_way = [] if flag["reversible"] else ["it cannot go back: legacy cannot read what new has written"]
     return [*held, *flag["problems"], *(others if hidden else ()), *one_way]

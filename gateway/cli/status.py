@@ -153,14 +153,18 @@ def _cut_off(redis: dict[str, Any]) -> list[str]:
 def _features(content: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("feature", overflow="fold")
+    table.add_column("stage")
     table.add_column("percent", justify="right", no_wrap=True)
+    table.add_column("shadow", justify="right", no_wrap=True)
     for column in ("source", "state", "changed by", "when", "why"):
         table.add_column(column, overflow="fold", no_wrap=column == "when")
     for name, feature in content["features"].items():
         changed = feature["changed"] or {"who": "-", "at": "-", "reason": "-"}
         table.add_row(
             name,
+            feature["stage"],
             f"{feature['percent']} %",
+            f"{feature['shadow_percent']} %",
             feature["source"],
             state_of(feature),
             safe(changed["who"]),

@@ -79,6 +79,8 @@ def _lint_feature(name: str, feature: Feature, draft: Draft, report: Report) -> 
     loc: Loc = ("features", name)
     if draft.sound(*loc, "compare"):
         _lint_compare((*loc, "compare"), feature.compare, report)
+    if feature.shadow_basis_points == feature.noise_basis_points == NONE:
+        return
     routes = [(index, route) for index, route in draft.each_route() if route.feature == name]
     if feature.shadow_basis_points > NONE and draft.whole and routes and not any(_may_be(route) for _, route in routes):
         problem = "no route of the feature may be shadowed, so nothing is sent to the other side"

@@ -17,7 +17,9 @@ from gateway.rules.plan import FeaturePlan, Plan
 from gateway.rules.policy import FeaturePolicy
 from gateway.rules.route_table import Match
 from gateway.rules.routing import Router
+from gateway.rules.shadowing import explain_shadow
 from gateway.rules.split import bucket
+from gateway.rules.stage import stage_of
 
 WOULD_BE_ISSUED = b"(a new random one)"
 NOTHING_DOWN: Mapping[str, str] = MappingProxyType({})
@@ -72,9 +74,12 @@ def explain(
     feature = target.feature
     override = find_override(fields, override_key, feature=feature.name, now=now) if feature.override else None
     goes_twice = may_go_twice(verb, idempotent_too=target.fallback_idempotent)
-    return answer | _decided(
-        target.feature, policies[target.feature.name], fields, address, down, goes_twice=goes_twice, override=override
-    )
+    policy = policies[feature.name]
+    decided, decision = _decided(feature, policy, fields, address, down, goes_twice=goes_twice, override=override)
+    shadow = explain_shadow(target, feature, policy, decision, method=verb, is_upgrade=b"upgrade" in named, down=down)
+    if decided["side"] == EITHER and shadow["sent_to"] is not None:
+        shadow["sent_to"] = EITHER
+    return answer | decided | {"shadow": shadow}
 
 
 def _decided(
@@ -86,7 +91,7 @@ def _decided(
     *,
     goes_twice: bool,
     override: Side | None,
-) -> dict[str, object]:
+) -> tuple[dict[str, object], Decision]:
     key, decision = choose_side(
         feature,
         policy,
@@ -100,8 +105,9 @@ def _decided(
     if key is not None and key.issued and not decision.issue_cookie:
         key = None
     either = decision.issue_cookie and NONE < policy.basis_points < ALL
-    return {
+    answer: dict[str, object] = {
         "feature": feature.name,
+        "stage": stage_of(policy),
         "key": _key(feature, key),
         "bucket": bucket(feature.name, key.value) if key is not None and not key.issued else None,
         "percent": format_percent(policy.basis_points),
@@ -116,6 +122,7 @@ def _decided(
         "fallback": feature.fallback is not None and decision.side is Side.NEW and goes_twice,
         "upstream": " or ".join(feature.upstreams) if either else decision.upstream,
     }
+    return answer, decision
 
 
 def _among(down: Mapping[str, str], *upstreams: str) -> dict[str, str]:
@@ -133,6 +140,8 @@ def _why(
     feature: FeaturePlan, policy: FeaturePolicy, key: Key | None, decision: Decision, down: Mapping[str, str]
 ) -> str:
     """One sentence for a person."""
+    if decision.reason is Reason.RETIRED:
+        return "the feature is retired: routes.yaml names no legacy for it"
     if decision.reason is Reason.KILLED:
         return f"killed by {' and '.join(policy.kill_sources)}"
     if decision.reason is Reason.UNKNOWN:

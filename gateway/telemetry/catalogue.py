@@ -127,6 +127,13 @@ FLAG_PERCENT = Definition(
     "The share of keys on new, in percent: the largest that a live worker holds.",
     Owner.CONTROL,
 )
+SHADOW_PERCENT = Definition(
+    "gateway_shadow_percent",
+    Kind.GAUGE,
+    ("feature",),
+    "The share of requests that may be shadowed which is, in percent: the largest that a live worker holds.",
+    Owner.CONTROL,
+)
 FLAG_ENABLED = Definition(
     "gateway_flag_enabled",
     Kind.GAUGE,
@@ -248,6 +255,7 @@ WORKER_METRICS = (
 )
 CONTROL_METRICS = (
     FLAG_PERCENT,
+    SHADOW_PERCENT,
     FLAG_ENABLED,
     FLAG_DIVERGENCE,
     FLAG_STORE_UP,

@@ -4,8 +4,8 @@ Not prometheus_client's multiprocess gauges: theirs live in files that outlive a
 somebody marks it dead. What a worker holds is gone here as soon as it no longer answers.
 
 How several workers become one number (docs/metrics.md says it to operators): the store is up when it is for all; the
-last sync is the oldest; requests in flight are added up; a feature's percent is the largest and its enabled is 1 where
-any worker still holds so, for that is what can reach new. gateway_flag_divergence says by how much workers differ.
+last sync is the oldest; requests in flight are added up; a feature's percents are the largest and its enabled is 1
+where any worker still holds so, for that is what can reach new. gateway_flag_divergence says how far workers differ.
 """
 
 import platform
@@ -23,10 +23,13 @@ from gateway.telemetry.catalogue import Definition
 
 
 class HeldFlag(NamedTuple):
-    """What a worker decides a feature by. enabled: False while a kill is in force, or the flags were never read."""
+    """What a worker decides a feature by. enabled: False while a kill is in force, or the flags were never read.
+    shadow: of the requests that may be shadowed, in basis points.
+    """
 
     basis_points: int
     enabled: bool
+    shadow: int = 0
 
     @property
     def in_force(self) -> int:
@@ -143,16 +146,17 @@ def _store(live: list[WorkerReport]) -> Iterator[Metric]:
 
 
 def _flags(live: list[WorkerReport]) -> Iterator[Metric]:
-    percent, enabled, divergence = (
-        _gauge(each) for each in (catalogue.FLAG_PERCENT, catalogue.FLAG_ENABLED, catalogue.FLAG_DIVERGENCE)
+    percent, shadow, enabled, divergence = map(
+        _gauge, (catalogue.FLAG_PERCENT, catalogue.SHADOW_PERCENT, catalogue.FLAG_ENABLED, catalogue.FLAG_DIVERGENCE)
     )
     for feature in sorted({feature for report in live for feature in report.features}):
         held = [report.features[feature] for report in live if feature in report.features]
         shares = [flag.in_force for flag in held]
         percent.add_metric((feature,), max(flag.basis_points for flag in held) / 100)
+        shadow.add_metric((feature,), max(flag.shadow for flag in held) / 100)
         enabled.add_metric((feature,), max(flag.enabled for flag in held))
         divergence.add_metric((feature,), (max(shares) - min(shares)) / 100)
-    yield from (percent, enabled, divergence)
+    yield from (percent, shadow, enabled, divergence)
 
 
 def _deaths(deaths: Mapping[str, tuple[int, int]]) -> Metric:

@@ -133,7 +133,7 @@ class MovedFlag:
         if self._before["source"] == Source.REDIS.value:
             await self._write("percent", self._before["percent"], rev=now["rev"])
         else:
-            await self._write("unset", None, rev=now["rev"])
+            await self._write("unset", "percent", rev=now["rev"])
 
     def _left(self, why: str) -> str:
         redis = self._before["source"] == Source.REDIS.value

@@ -94,7 +94,7 @@ async def test_a_kill_in_the_file_stops_new_under_load(stack, figure):
         if killed_at is not None and reply.sent_at > killed_at and "new" in (reply.side, reply.server):
             late.append(reply)
 
-    killed = stack.good_routes.replace("percent: 100, ", "percent: 100, kill: true, ", 1)
+    killed = stack.good_routes.replace("percent: 100\n", "percent: 100\n    kill: true\n", 1)
     assert killed != stack.good_routes
     async with Load(stack.port, connections=16, on_reply=on_reply) as load:
         for text in (killed, stack.good_routes.replace("version: 1\n", "version: 1\nkill_all: true\n", 1)):

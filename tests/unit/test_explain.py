@@ -4,8 +4,10 @@ import dataclasses
 
 import pytest
 
+from gateway.config.load import load
 from gateway.model import BasisPoints
 from gateway.rules.explain import EITHER, explain
+from gateway.rules.plan import compile_plan
 from gateway.rules.policy import resolve
 from gateway.rules.split import bucket
 from tests.unit.test_assign import plan
@@ -63,3 +65,82 @@ def test_what_is_no_url_is_said(plan, url):
 )
 def test_the_path_is_the_one_that_would_be_sent(plan, url, path):
     assert ask(plan, url)["request"]["path"] == path
+
+
+# -- shadows, stages, retired features
+
+SHOP = """
+version: 1
+upstreams: {old: {url: "http://old:1"}, new: {url: "http://new:1"}}
+features:
+  shop: {legacy: old, new: new}
+  gone: {new: new}
+routes:
+  - {path: "/shop/*", feature: shop, shadow: {sample: 50}}
+  - {path: "/mail/*", feature: shop, shadow: false}
+  - {path: "/pay/*", feature: shop, methods: [POST]}
+  - {path: "/ticks/*", feature: shop, stream: true}
+  - {path: "/gone/*", feature: gone}
+  - {path: "/*", upstream: old}
+"""
+
+
+def ask_shop(path, *headers, method="GET", down=None, **policy):
+    loaded = load(SHOP)
+    assert loaded.faults == ()
+    plan = compile_plan(loaded.routes, loaded.sha256)
+    held = dict(resolve(routes=plan.routes, environment={}, known=None, store_configured=False))
+    held["shop"] = dataclasses.replace(held["shop"], **{"shadow": BasisPoints(1000), **policy})
+    return explain(plan, held, method=method, url=path, headers=headers, client_ip="::1", down=down or {})
+
+
+def test_a_request_that_would_be_shadowed_is_told_where_and_how_often():
+    told = ask_shop("/shop/x")
+    assert told["stage"] == "shadow"
+    assert told["shadow"] == {"percent": "10", "source": "file", "sample": "50", "sent_to": "new", "why_not": None}
+    assert ask_shop("/shop/x", basis_points=BasisPoints(10_000))["shadow"]["sent_to"] == "legacy"
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "why_not"),
+    [
+        ("/shop/x", {"shadow": BasisPoints(0)}, "the feature's shadow_percent is 0"),
+        ("/shop/x", {"killed": True}, "nothing is sent to new while the feature is killed"),
+        ("/shop/x", {"unknown": True}, "the flag has never been read well"),
+        ("/shop/x", {"method": "POST"}, "POST is none of the route's shadow methods: GET, HEAD"),
+        (
+            "/shop/x",
+            {"down": {"new": "breaker open"}, "basis_points": BasisPoints(0)},
+            "new is known to be down: breaker",
+        ),
+        ("/mail/x", {}, "the route says shadow: false"),
+        ("/pay/x", {"method": "POST"}, "the route takes none of its shadow methods"),
+        ("/ticks/x", {}, "the route is a stream"),
+        ("/gone/x", {}, "the feature is retired"),
+    ],
+)
+def test_why_a_request_would_not_be_shadowed_is_told(path, more, why_not):
+    shadow = ask_shop(path, **more)["shadow"]
+    assert shadow["why_not"].startswith(why_not)
+    assert shadow["sent_to"] is None
+
+
+def test_a_websocket_is_never_shadowed():
+    upgrade = [("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13")]
+    told = ask_shop("/shop/x", *upgrade, ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="))
+    assert told["shadow"]["why_not"] == "a WebSocket never is"
+
+
+def test_a_retired_feature_says_that_it_is():
+    told = ask_shop("/gone/x")
+    assert (told["stage"], told["side"], told["reason"], told["upstream"]) == ("retired", "new", "retired", "new")
+    assert told["why"] == "the feature is retired: routes.yaml names no legacy for it"
+
+
+def test_a_fixed_route_has_neither_stage_nor_shadow():
+    assert {"stage", "shadow"} & ask_shop("/other").keys() == set()
+
+
+def test_where_chance_decides_the_shadow_goes_to_whichever_side_does_not_answer(plan):
+    told = ask(plan, shadow=BasisPoints(100))
+    assert (told["side"], told["shadow"]["sent_to"]) == (EITHER, EITHER)

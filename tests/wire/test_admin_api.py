@@ -136,7 +136,7 @@ def test_a_percent_may_be_text_or_a_number(gateway, value, percent):
 
 
 def test_malformed_requests_are_refused_in_words(gateway):
-    assert "there are percent, enable" in problem(gateway.flag("auth", "raise"), 400)
+    assert "there are percent, shadow, enable" in problem(gateway.flag("auth", "raise"), 400)
     assert "at least one entry" in problem(gateway.flag("auth", "allow"), 400)
     assert "spped" in problem(gateway.flag("auth", "enable", spped=1), 400)
     assert "pydantic" not in problem(post(gateway, "/api/flags/auth", b"{"), 400)

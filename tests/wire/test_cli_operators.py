@@ -62,6 +62,29 @@ def test_a_feature_is_moved_killed_and_brought_back(gateway):
     assert as_json(gateway, "flag", "get", "auth")["source"] == "file"
 
 
+def test_shadows_are_set_shown_and_unset(gateway):
+    assert run(gateway, "flag", "shadow", "auth", "5", "-m", "what would it say").splitlines() == [
+        "auth: 5 % of the requests that may be shadowed are",
+        "in force on 2 workers: w0, w1",
+    ]
+    said = run(gateway, "flag", "shadow", "auth", "7.5")
+    assert "auth: 7.5 % of the requests that may be shadowed are, 5 % before" in said
+    assert "shadow   7.5 % from redis" in run(gateway, "flag", "get", "auth")
+    for words in (("flag", "list"), ("status",)):
+        (row,) = [line for line in run(gateway, *words).splitlines() if line.startswith("auth") and "7.5 %" in line]
+        assert row.split()[:6] == ["auth", "new", "100", "%", "7.5", "%"]
+    told = run(gateway, "explain", "GET", "/auth/x", "-H", "x-user: alice")
+    assert "shadow    7.5 % from redis: sent to legacy as well" in told
+    assert "no: POST is none of" in run(gateway, "explain", "POST", "/auth/x")
+    assert 'gateway_shadow_percent{feature="auth"} 7.5' in gateway.admin("/metrics").body.decode()
+    (logged, *_) = gateway.until_logged("the percent of shadows has changed", count=4)
+    assert (logged["feature"], logged["percent"], logged["percent_before"]) == ("auth", "5", "0")
+    (newest, *_) = as_json(gateway, "flag", "history", "auth")
+    assert (newest["action"], newest["old"], newest["new"]) == ("shadow", "5", "7.5")
+    assert "is not within 0 and 100" in run(gateway, "flag", "shadow", "auth", "101", status=1)
+    assert as_json(gateway, "flag", "unset", "auth")["flag"]["shadow_percent"] == "0"
+
+
 def test_lists_steer_keys(gateway):
     said = run(gateway, "flag", "deny", "auth", "alice", "bob")
     assert "in force on 2 workers" in said

@@ -108,6 +108,25 @@ def test_a_flag_that_was_not_in_redis_is_out_of_it_again(verify, gateway):
     assert history(gateway)[0]["action"] == "unset"
 
 
+def test_the_percent_of_shadows_is_left_alone(verify, gateway):
+    gateway.flag("shop", "shadow", value="5")
+    assert verify("--mode", "on")[0] == 0
+    assert flag(gateway) == ("30", "file")
+    assert gateway.admin("/api/flags/shop").json()["shadow_percent"] == "5"
+
+
+def test_of_a_retired_feature_it_is_told_that_there_is_nothing_to_compare_with(verify, tmp_path):
+    retired = tmp_path / "routes.yaml"
+    upstreams = 'upstreams: {legacy: {url: "http://127.0.0.1:1"}, new: {url: "http://127.0.0.1:1"}}'
+    retired.write_text(
+        f"version: 1\n{upstreams}\nfeatures: {{shop: {{new: new}}}}\n"
+        'routes: [{path: "/shop/*", feature: shop}, {path: "/*", upstream: legacy}]\n'
+    )
+    status, said, _ = verify("--routes", str(retired))
+    assert status == 2
+    assert "shop is retired" in said
+
+
 def test_a_fault_that_only_the_gateway_shows_is_red_and_the_flag_is_put_back(verify, gateway, sides):
     sides[1].faults.add("renamed")
     status, said, report = verify("--mode", "off", "--mode", "on")
