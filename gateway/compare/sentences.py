@@ -11,7 +11,7 @@ Report = Mapping[str, Any]
 
 
 def verdict_sentence(report: Report) -> str:
-    """`12 mismatches in 1204 comparisons: 1.00 % (95 % sure at any time: 0.48 to 1.80 %)`."""
+    """`12 mismatches in 1204 comparisons: 1.00 % (95 % sure, however often one looks: 0.28 to 2.44 %)`."""
     rate = report["rate"]
     if rate is None:
         return nothing_compared(report)

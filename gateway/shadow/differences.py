@@ -53,12 +53,19 @@ def stored_place(place: str) -> str:
 
 
 def _above_secrets(where: str) -> str:
-    try:
-        steps = parse_path(where).steps
-    except ValueError:  # no place in JSON, or one that was too long to be kept whole
-        return where
-    for number, step in enumerate(steps[:-1], start=1):
+    steps = _steps(where)
+    for number, step in enumerate(steps, start=1):
         if isinstance(step, str) and is_secret_name(step):
             shown = ((each.value if isinstance(each, Wild) else show_path((each,))[1:]) for each in steps[:number])
             return "$" + "".join(shown)
     return where
+
+
+def _steps(where: str) -> tuple[str | int | Wild, ...]:
+    """None for what is no place in JSON. Of one that was too long to be kept whole, those that can be read."""
+    while where.startswith("$"):
+        try:
+            return parse_path(where).steps
+        except ValueError:
+            where = where[: max(where.rfind("."), where.rfind("["))]
+    return ()

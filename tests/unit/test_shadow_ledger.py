@@ -111,4 +111,8 @@ def test_places_tell_nothing_below_a_secrets_name():
     assert stored_place("header header:etag") == "header header:etag"
     assert stored_place("body $.users.*.tokens.hunter.two") == "body $.users.*.tokens"
     assert stored_place('body $["my secret"][*]') == 'body $["my secret"]'
+    assert stored_place('body $.tokens["hunter two') == "body $.tokens"
+    assert stored_place('body $.tokens.x["hunter') == "body $.tokens"
+    assert stored_place('body $.plain["hunter') == 'body $.plain["hunter'
+    assert stored_place("body line") == "body line"
     assert "eyJhbGci" not in stored_place('body $["eyJhbGci.eyJzdWIi.c2lnbmF0"]')
