@@ -25,8 +25,8 @@ $(VENV)/.compiled: $(VENV)/.installed $(shell find gateway -name '*.py')
 	@$(BIN)/python -m gateway compile --if-possible
 	@touch $@
 
-test: $(VENV)/.installed-dev  ## lint, types, all tests (those that measure under load alone), and many again on the bare sources
-	@$(MAKE) --no-print-directory -j2 lint compile
+test:  ## lint, types, all tests (those that measure under load alone), and many again on the bare sources
+	@$(MAKE) --no-print-directory -j2 compile lint
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ALONE:%=--ignore=%)
 	$(BIN)/python -m pytest $(ALONE)
 	GATEWAY_COMPILED=0 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(AGAIN) $(NEVER_COMPILED:%=--ignore-glob='%')
