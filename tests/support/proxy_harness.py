@@ -220,7 +220,7 @@ class _Noise(logging.Handler):
 class Gateway:
     """What a worker holds, for `Proxy`; tests change it while requests run."""
 
-    def __init__(self, text):
+    def __init__(self, text, book=None):
         loaded = load(text)
         assert not loaded.faults, loaded.faults
         self._clock = time.monotonic
@@ -231,7 +231,7 @@ class Gateway:
         self.metrics = RequestMetrics(CollectorRegistry())
         self.shadow_clients = ShadowClients()
         self.shadow_clients.apply(loaded.routes.upstreams, self.plan.shadow, self.upstreams.secured)
-        self.book = Book()
+        self.book = book or Book()
         self.shadows = Shadows(self, self.shadow_clients, ShadowSpeech(), self.book, ShadowMetrics(self.metrics))
         self.proxy = Proxy(self, Recorder(self.metrics), shadows=self.shadows)
         self.port = 0
@@ -337,11 +337,11 @@ class Gateway:
 
 
 @contextlib.asynccontextmanager
-async def gateway(text, server="edge", *, noise=(), tls=None):
+async def gateway(text, server="edge", *, noise=(), tls=None, book=None):
     """noise: parts of lines that a server may log in this test; any other line of warning fails it. tls: the context
-    that clients meet.
+    that clients meet. book: what shadows are written down in.
     """
-    gw = Gateway(text)
+    gw = Gateway(text, book)
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     listener.setblocking(False)
     gw.port = listener.getsockname()[1]
