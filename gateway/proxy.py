@@ -378,7 +378,7 @@ class Proxy:
     def _head(self, exchange: Exchange, response: UpstreamResponse) -> headers.Fields:
         fields = reply_fields(exchange, response)
         if exchange.copy is not None:
-            exchange.copy.begin_reply(response.status, response.headers)
+            exchange.copy.begin_reply(response.status, response.headers, response.content_length)
         if exchange.is_stream or is_event_stream(fields):
             self.streams.add(exchange, overtaken=self.is_overtaken)
         return fields

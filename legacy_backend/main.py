@@ -26,7 +26,6 @@ from legacy_backend.services.job_notifier import JobNotifier
 from legacy_backend.services.job_runner import SLOTS, JobRunner
 from legacy_backend.services.job_service import JobService
 from legacy_backend.services.login_guard import LoginGuard
-from legacy_backend.services.openai_provider import OpenAIProvider
 from legacy_backend.services.resume_service import ResumeService
 from legacy_backend.services.review_service import ReviewService
 
@@ -78,7 +77,11 @@ def _jobs(
     config: Config, database: Database, storage: FileStorage, notifier: JobNotifier
 ) -> tuple[AIProvider, JobRunner]:
     pool = ThreadPoolExecutor(max_workers=SLOTS, thread_name_prefix="analysis")
-    provider: AIProvider = OpenAIProvider(config) if config.ai_provider == "openai" else LocalProvider(pool)
+    provider: AIProvider = LocalProvider(pool)
+    if config.ai_provider == "openai":
+        from legacy_backend.services.openai_provider import OpenAIProvider  # noqa: PLC0415 - an HTTP client, for few
+
+        provider = OpenAIProvider(config)
     claims = JobClaims(database, notifier)
     analyses = AnalysisService(
         database, storage, provider=provider, claims=claims, pool=pool, step_seconds=config.ai_step_seconds

@@ -12,7 +12,6 @@ from starlette.routing import Route
 
 from new_backend.ai_agents.interface import AiService
 from new_backend.ai_agents.providers.local import LocalAi
-from new_backend.ai_agents.providers.openai import OpenAi, http_client
 from new_backend.features.ai_agents.api import JobsApi
 from new_backend.features.ai_agents.changes import Changes
 from new_backend.features.ai_agents.runner import AT_A_TIME, Runner
@@ -113,6 +112,8 @@ async def _job_work(
         cache = RedisCache(await opened.enter_async_context(redis_client(settings.redis_url)))
     ai: AiService = LocalAi(threads)
     if settings.ai_provider == "openai":
+        from new_backend.ai_agents.providers.openai import OpenAi, http_client  # noqa: PLC0415 - a client, for few
+
         client = await opened.enter_async_context(http_client())
         ai = OpenAi(
             client,

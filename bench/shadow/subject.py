@@ -49,7 +49,7 @@ class Subject:
 
     def __enter__(self) -> Self:
         deadline = time.monotonic() + START_SECONDS
-        while self._shares() is None:
+        while self._shadowed() is None:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise TimeoutError("the gateway did not start")
             time.sleep(0.05)  # a poll of a condition, with a deadline
@@ -68,20 +68,19 @@ class Subject:
         with redis.Redis(port=self._redis) as server:
             server.hset("gateway:flag:shop", "shadow_percent", str(percent))
         deadline = time.monotonic() + START_SECONDS
-        while self._shares() != percent * 100:
+        while self._shadowed() != percent:
             if time.monotonic() > deadline:
                 raise TimeoutError("the flag was not in force in time")
             time.sleep(0.02)  # a poll of a condition, with a deadline
 
-    def _shares(self) -> int | None:
-        """Basis points that are shadowed; None until it answers."""
+    def _shadowed(self) -> float | None:
+        """The percent that is shadowed; None until it answers."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self._admin}/api/status", timeout=5) as reply:
                 feature = json.load(reply)["features"]["shop"]
         except OSError:
             return None
-        found: int = feature["shadow"]
-        return found
+        return float(feature["shadow_percent"])
 
     @property
     def worker(self) -> int:

@@ -7,21 +7,13 @@ from typing import Any, NoReturn
 
 import httpx
 import typer
-from rich.console import Console
-from rich.markup import escape
 
+from gateway.cli.words import errors, fail, safe
 from gateway.settings import ADMIN_TOKEN, ADMIN_TOKEN_FILE, admin_token
-from gateway.telemetry.redact import clean_text
 
 TIMEOUT_SECONDS = 15.0
 RECONNECT_SECONDS = 3.0
 """A control process that died is back within a second; an operator at 3 a.m. should not have to repeat a command."""
-
-WIDE = 200
-"""Columns where the output is no terminal: a file or a pipe has no edge to fold lines at."""
-
-console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE, highlight=False)
-errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 class AdminApi:
@@ -112,14 +104,3 @@ def _content_or_nothing(reply: httpx.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def safe(text: str) -> str:
-    """Text from outside for a line with markup: brackets stay brackets, and nothing in it moves a cursor."""
-    return escape("\n".join(clean_text(line, one_line=True) for line in text.split("\n")))
-
-
-def fail(message: str, *, status: int = 1) -> NoReturn:
-    """Says what is wrong on standard error and exits."""
-    errors.print(f"[bold red]error:[/] {safe(message)}")
-    raise typer.Exit(status)

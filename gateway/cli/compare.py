@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 import typer
 
-from gateway.cli.api import AdminApi, console, errors, fail, safe
+from gateway.cli.api import AdminApi
 from gateway.cli.compare_run import run
 from gateway.cli.options import Admin, AsJson
+from gateway.cli.words import console, errors, fail, safe
 from gateway.compare.lists import EACH
 from gateway.compare.sample_terminal import print_sample
 from gateway.compare.sentences import as_json as reports_json

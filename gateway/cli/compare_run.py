@@ -12,10 +12,10 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from gateway.cli.api import console, errors, fail, safe
 from gateway.cli.options import AsJson
 from gateway.cli.replay_display import Display, print_replay, survey_lines
 from gateway.cli.replay_options import Typed, UsageError, danger, job_of, scenario_of
+from gateway.cli.words import console, errors, fail, safe
 from gateway.compare.sentences import as_json, as_junit
 from gateway.compare.words import count
 from gateway.replay.job import Begun, Job, NotThereError, begin, look_through, replay

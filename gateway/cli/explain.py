@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from gateway.cli.api import AdminApi, console, fail, safe
+from gateway.cli.api import AdminApi
 from gateway.cli.options import Admin, AsJson
+from gateway.cli.words import console, fail, safe
 
 
 def explain(

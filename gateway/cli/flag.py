@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from gateway.cli.api import AdminApi, console, fail, safe
+from gateway.cli.api import AdminApi
 from gateway.cli.options import Admin, AsJson
+from gateway.cli.words import console, fail, safe
 
 app = typer.Typer(no_args_is_help=True, help="Reads and changes the flags: each change is recorded.")
 

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.api import AdminApi, console, errors, fail, safe
+from gateway.cli.api import AdminApi
 from gateway.cli.options import Admin, AsJson
+from gateway.cli.words import console, errors, fail, safe
 
 LOOK_SECONDS = 0.2
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.api import errors, fail
+from gateway.cli.words import errors, fail
 from gateway.serve.ground import StartError
 from gateway.serve.supervisor import Supervisor
 from gateway.settings import ADMIN_TOKEN, ADMIN_TOKEN_FILE, Settings, listen_address

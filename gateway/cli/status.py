@@ -7,9 +7,10 @@ from typing import Any
 
 from rich.table import Table
 
-from gateway.cli.api import AdminApi, console, safe
+from gateway.cli.api import AdminApi
 from gateway.cli.flag import notes_of, state_of
 from gateway.cli.options import Admin, AsJson
+from gateway.cli.words import console, safe
 from gateway.compare.words import ago
 
 ENOUGH_SAMPLES = 100

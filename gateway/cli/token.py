@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.api import errors, fail
+from gateway.cli.words import errors, fail
 from gateway.model import Side
 from gateway.rules.override import COOKIE, HEADER, MAX_TTL_SECONDS, make_token
 from gateway.settings import OVERRIDE_KEY, OVERRIDE_KEY_FILE, override_key

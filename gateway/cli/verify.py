@@ -15,8 +15,8 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
-from gateway.cli.api import console, errors, fail, safe
 from gateway.cli.options import Admin as AdminUrl
+from gateway.cli.words import console, errors, fail, safe
 from gateway.verify.admin import Admin, AdminError
 from gateway.verify.documents import as_json, as_junit
 from gateway.verify.flags import Change, FlagError

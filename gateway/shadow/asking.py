@@ -40,11 +40,12 @@ class NoAnswerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole reply of one side as it came. seconds: to its last byte."""
+    """A whole reply of one side as it came. length: as it said, or None. seconds: to its last byte."""
 
     side: Side
     status: int
     fields: Fields
+    length: int | None
     body: bytes
     seconds: float
 
@@ -78,12 +79,14 @@ class Asking:
             log.debug("no reply to a shadow", feature=exchange.feature, side=side.value, problem=str(error))
             raise NoAnswerError(ShadowOutcome.FAILED) from None
         seconds = time.perf_counter() - began
-        return Answer(side, response.status, self._speech.heard(exchange, side, response.headers), body, seconds)
+        fields = self._speech.heard(exchange, side, response.headers)
+        return Answer(side, response.status, fields, response.content_length, body, seconds)
 
     def given(self, exchange: Exchange, copy: Copy) -> Answer:
         """What the client was answered."""
         side = exchange.side
-        return Answer(side, copy.status, self._speech.heard(exchange, side, copy.fields), copy.body, copy.seconds)
+        fields = self._speech.heard(exchange, side, copy.fields)
+        return Answer(side, copy.status, fields, copy.length, copy.body, copy.seconds)
 
     def _admit(self, feature: str) -> None:
         if not self._may_ask_new(feature):

@@ -38,12 +38,12 @@ class Copy:
 
     dropped: why nothing will be sent, once that is known; nothing is held from then on. whole: all of the request's
     body was sent. wants_pair: legacy is to be asked twice. status, fields: of the reply, as the upstream sent it.
-    seconds: from the begin of the attempt that gave it to its end.
+    length: of its body, as far as it said. seconds: from the begin of the attempt that gave it to its end.
     """
 
     __slots__ = (
-        "_asked", "_asked_room", "_budget", "_held", "_replied", "_reply_room", "dropped", "fields", "plan", "seconds",
-        "status", "wants_pair", "whole",
+        "_asked", "_asked_room", "_budget", "_held", "_replied", "_reply_room", "dropped", "fields", "length", "plan",
+        "seconds", "status", "wants_pair", "whole",
     )  # fmt: skip
 
     def __init__(self, plan: ShadowPlan, budget: Budget, limit: int) -> None:
@@ -51,6 +51,7 @@ class Copy:
         self.dropped: ShadowOutcome | None = None
         self.status = 0
         self.fields: Fields = []
+        self.length: int | None = None
         self.seconds = 0.0
         self.wants_pair = False
         self.whole = False
@@ -86,10 +87,11 @@ class Copy:
         elif self.take(len(piece)):
             self._asked.append(piece)
 
-    def begin_reply(self, status: int, fields: Fields) -> None:
+    def begin_reply(self, status: int, fields: Fields, length: int | None) -> None:
         """The head of the reply that the client gets."""
         self.status = status
         self.fields = fields
+        self.length = length
 
     def reply(self, piece: bytes) -> None:
         """A piece of its body."""

@@ -90,10 +90,14 @@ def _coding(answer: Answer) -> str:
 
 
 def _reply(answer: Answer, body: bytes, by: Measure) -> Reply:
-    """Without the coding that was undone: how a body is packed is between one hop and the next."""
+    """Without the coding that was undone: how a body is packed is between one hop and the next. What a reply to HEAD
+    says of the length is all that is known of a body.
+    """
     fields = [
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in answer.fields
         if name != b"content-encoding"
     ]
+    if by.is_head and answer.length is not None:
+        fields.append(("content-length", str(answer.length)))
     return Reply(answer.status, fields, body, head=by.is_head)

@@ -8,7 +8,6 @@ from gateway.config.schema import Upstream
 from gateway.rules.standing import StandingLimits
 from gateway.upstream.api import PoolLimits, Timeouts, UpstreamClient
 from gateway.upstream.http1 import Http1Client
-from gateway.upstream.httpx_client import HttpxClient
 from gateway.upstream.tls import Tls, tls_of
 
 
@@ -36,6 +35,8 @@ def build_client(
     )
     standing = standing_limits(upstream)
     if upstream.uses_httpx:
+        from gateway.upstream.httpx_client import HttpxClient  # noqa: PLC0415 - a tenth of a worker's start, for few
+
         return HttpxClient(
             upstream.targets,
             name=name,

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from typer.testing import CliRunner
 
 from gateway.certificate_files import CertificateError, inspection, load_pair, out_of_date, unusable
-from gateway.cli.main import app
+from gateway.cli.main import build
 from gateway.config.load import load
 from gateway.config.schema import CertificateFiles, Tls
 from gateway.rules.x509 import Certificate
@@ -211,7 +211,7 @@ def test_what_an_accepted_copy_names_is_looked_at_too(tmp_path, pair):
 
 def check(tmp_path, *options):
     (tmp_path / "routes.yaml").write_text(ROUTES)
-    return CliRunner().invoke(app, ["check", str(tmp_path / "routes.yaml"), *options])
+    return CliRunner().invoke(build(), ["check", str(tmp_path / "routes.yaml"), *options])
 
 
 def test_check_opens_the_files(tmp_path):

@@ -10,7 +10,7 @@ import typer
 import yaml
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from gateway.cli.main import app
+from gateway.cli.main import build
 from gateway.compare.reader import CompareReader
 from gateway.errors import UpstreamErrorKind
 from gateway.flags.registry import HeldFlag, WorkerRegistry
@@ -34,7 +34,7 @@ COMMANDS = OPERATING + "".join((ROOT / "docs" / name).read_text() for name in ("
 LIFE = (ROOT / "docs/life-of-a-request.md").read_text()
 RULES = (ROOT / "deploy/prometheus/gateway.rules.yml").read_text()
 
-ROOT_COMMAND = typer.main.get_command(app)
+ROOT_COMMAND = typer.main.get_command(build())
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _METRIC_SUFFIX = re.compile(r"_(bucket|count|sum)$")

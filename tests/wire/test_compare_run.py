@@ -14,7 +14,7 @@ from itertools import count
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli.main import app
+from gateway.cli.main import build
 from tests.support.gateway_process import until
 from tests.support.recording import SilenceError, log_lines, service, text
 from tests.support.shop import SCENARIO, both_sides
@@ -64,7 +64,7 @@ def run(tmp_path, legacy, new):
         file.write_bytes(record if isinstance(record, bytes) else record.encode())
         sides = ["--legacy", legacy.url, "--new", to or new.url]
         command = ["compare", "run", "--from", file, *sides, *FAST, *options]
-        ran = CliRunner().invoke(app, [str(word) for word in command], catch_exceptions=False)
+        ran = CliRunner().invoke(build(), [str(word) for word in command], catch_exceptions=False)
         report = json.loads(ran.stdout) if "--json" in options and ran.exit_code != 2 else None
         return ran.exit_code, ran.output, report
 
@@ -329,18 +329,18 @@ def test_after_ctrl_c_it_goes_on_where_it_stopped_and_the_report_is_of_the_whole
     assert 5 <= first["replay"]["done"] < 60
     assert first["features"][0]["mismatches"] == 1
 
-    other = CliRunner().invoke(app, [*options, "--limit", "9"])
+    other = CliRunner().invoke(build(), [*options, "--limit", "9"])
     assert other.exit_code == 2
     assert "was begun with --limit none (now: 9)" in other.output.replace("\n", " ")
 
-    again = CliRunner().invoke(app, [*options, "--rate", "1000"])
+    again = CliRunner().invoke(build(), [*options, "--rate", "1000"])
     report = json.loads(again.stdout)
     assert (again.exit_code, report["replay"]["done"]) == (1, 60), again.output
     assert numbers(report) == {"matches": 58, "mismatches": 2}
     assert sorted(new.targets) == sorted([*targets, "/1", "/50"])  # each once, and what differed once more
 
     finished = len(new.seen)
-    third = CliRunner().invoke(app, options)
+    third = CliRunner().invoke(build(), options)
     assert (third.exit_code, json.loads(third.stdout)["features"]) == (1, report["features"])
     assert len(new.seen) == finished
 
@@ -399,7 +399,7 @@ def play(shop, tmp_path):
         file = tmp_path / "shop.yaml"
         file.write_text(SCENARIO.format(user="cookie:gateway_id"))
         command = ["compare", "run", "--from", file, "--legacy", shop[0].url, "--new", shop[1].url, *options]
-        ran = CliRunner().invoke(app, [str(word) for word in command], catch_exceptions=False)
+        ran = CliRunner().invoke(build(), [str(word) for word in command], catch_exceptions=False)
         return ran.exit_code, ran.output
 
     yield start

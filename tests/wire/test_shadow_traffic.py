@@ -258,6 +258,19 @@ async def test_locations_are_compared_as_the_client_knows_them(server):
         await gw.until_shadowed(match=1)
 
 
+@applies(*OUR_EDGE)
+async def test_of_a_reply_to_head_the_length_is_compared(server):
+    async with (
+        serving(saying(b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n")) as old,
+        serving(saying(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n")) as new,
+        gateway(shadowed(old, new), server) as gw,
+        gw.client() as client,
+    ):
+        await client.get(TARGET, method="HEAD")
+        await gw.until_shadowed(mismatch=1)
+        assert [each.path for each in gw.book.kept[0].differences] == ["header:content-length"]
+
+
 # -- what cannot be sent, and what does not answer
 
 
