@@ -90,7 +90,8 @@ class ShadowOutcome(StrEnum):
     UNCONFIRMED = "unconfirmed"  # both sides were read once more, and did not differ so again
     FAILED = "failed"  # the side that was asked gave no reply: refused, timeout, cut, malformed
     DROPPED_IN_FLIGHT = "dropped_in_flight"
-    DROPPED_BUDGET = "dropped_budget"
+    DROPPED_BUDGET = "dropped_budget"  # of bytes that are held, or that are moved in a second
+    DROPPED_UNHEALTHY = "dropped_unhealthy"  # the shadowed side fails, and is not asked for a while
     DROPPED_REQUEST_TOO_LARGE = "dropped_request_too_large"
     DROPPED_REPLY_TOO_LARGE = "dropped_reply_too_large"
     DROPPED_KILLED = "dropped_killed"

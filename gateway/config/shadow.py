@@ -58,6 +58,7 @@ class Shadow(Model):
     max_in_flight: PositiveCount = Field(100, description="Shadows at once, per worker.")
     max_body_bytes: Size = Field(1_048_576, description="Of a request's body, and of either reply's, that is held.")
     max_held_bytes: Size = Field(67_108_864, description="Of all bodies that wait for their comparison, per worker.")
+    max_bytes_per_second: Size = Field(33_554_432, description="Sent and received for shadows, per worker.")
     keep_seconds: Annotated[int, Field(ge=60, le=31_536_000), BeforeValidator(number)] = Field(
         604_800, description="How long differences and samples are kept."
     )

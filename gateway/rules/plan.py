@@ -89,6 +89,7 @@ class ShadowLimits:
     max_in_flight: int
     max_body_bytes: int
     max_held_bytes: int
+    max_bytes_per_second: int
     keep_seconds: int
 
 
@@ -230,6 +231,7 @@ def _limits(shadow: Shadow) -> ShadowLimits:
         max_in_flight=shadow.max_in_flight,
         max_body_bytes=shadow.max_body_bytes,
         max_held_bytes=shadow.max_held_bytes,
+        max_bytes_per_second=shadow.max_bytes_per_second,
         keep_seconds=shadow.keep_seconds,
     )
 

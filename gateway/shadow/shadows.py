@@ -24,6 +24,7 @@ from gateway.shadow.clients import ShadowClients
 from gateway.shadow.comparing import SAFE, Comparing, Found, Verdicts
 from gateway.shadow.copy import Budget, Copy
 from gateway.shadow.judging import Judging
+from gateway.shadow.throughput import Throughput
 from gateway.telemetry.shadow_metrics import ShadowMetrics
 
 SAID_AGAIN_SECONDS: Final = 10.0
@@ -56,7 +57,10 @@ class Shadows:
         self._book = book
         self._metrics = metrics
         self._judging = Judging()
-        self._comparing = Comparing(Asking(clients, speech, self._may_ask_new), self._judging, book)
+        self._clients = clients
+        self._throughput = Throughput(held.plan.shadow.max_bytes_per_second, time.monotonic)
+        asking = Asking(clients, speech, self._may_ask_new, self._throughput)
+        self._comparing = Comparing(asking, self._judging, book)
         self._running: dict[asyncio.Task[None], tuple[Exchange, Copy]] = {}
         self._stopped = False
         self._said = 0.0
@@ -108,9 +112,13 @@ class Shadows:
             return ShadowOutcome.DROPPED_SHUTDOWN
         if exchange.side is Side.LEGACY and not self._may_ask_new(exchange.feature):
             return ShadowOutcome.DROPPED_KILLED
-        if len(self._running) >= exchange.plan.shadow.max_in_flight:
+        limits = exchange.plan.shadow
+        if len(self._running) >= limits.max_in_flight:
             return ShadowOutcome.DROPPED_IN_FLIGHT
-        return None
+        if self._clients.is_down(exchange, Side.LEGACY if exchange.side is Side.NEW else Side.NEW):
+            return ShadowOutcome.DROPPED_UNHEALTHY
+        self._throughput.limit = limits.max_bytes_per_second
+        return ShadowOutcome.DROPPED_BUDGET if self._throughput.is_spent else None
 
     def _may_ask_new(self, feature: str) -> bool:
         policy = self._held.policies.get(feature)

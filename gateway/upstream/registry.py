@@ -18,11 +18,13 @@ from gateway.upstream.tls import Loaded, load_all
 class Upstreams:
     """Owned by `worker`. `clients` and `guards` are replaced whole; an exchange keeps those that it began with."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, of: str = "") -> None:
+        """of: what the log says behind an upstream's name, where it is not users' requests that it was asked with."""
         self.clients: Mapping[str, UpstreamClient] = {}
         self.guards: Mapping[str, Guard] = {}
         self._specs: dict[str, Upstream] = {}
         self._clock = clock
+        self._of = of
         self.secured = Loaded({}, {})
         """What their connections are made secure with."""
         self._checks: dict[str, list[asyncio.Task[None]]] = {}
@@ -43,7 +45,7 @@ class Upstreams:
             for name, spec in specs.items()
         }
         self.guards = {
-            name: self.guards[name] if name in kept else Guard(name, spec, clients[name], self._clock)
+            name: self.guards[name] if name in kept else Guard(name + self._of, spec, clients[name], self._clock)
             for name, spec in specs.items()
         }
         self._stop_checks(self._checks.keys() - kept)

@@ -298,6 +298,40 @@ async def test_a_body_over_the_limit_is_passed_on_and_its_copy_dropped(server):
 
 
 @applies(*OUR_EDGE)
+async def test_of_a_reply_that_says_it_is_too_large_nothing_is_read(server):
+    async def huge(peer):
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n")
+        closed.append(await peer.closed())
+
+    closed = []
+    async with (
+        serving(answer_all) as old,
+        serving(huge) as new,
+        gateway(shadowed(old, new), server) as gw,
+        gw.client() as client,
+    ):
+        await client.get(TARGET)
+        await gw.until_shadowed(dropped_reply_too_large=1)
+        await eventually(lambda: closed == [b""])
+
+
+@applies(*OUR_EDGE)
+async def test_bytes_a_second_are_bounded(server):
+    async with (
+        serving(answer_all) as old,
+        serving(saying(raw_reply(b"x" * 9000))) as new,
+        gateway(shadowed(old, new, top="shadow: {max_bytes_per_second: 1000}"), server) as gw,
+        gw.client() as client,
+    ):
+        await client.get(TARGET)
+        await eventually(lambda: gw.shadows.in_flight == 0 and gw.shadowed == {"mismatch": 1})
+        for _ in range(3):
+            assert (await client.get(TARGET)).body == b"ok"
+        await gw.until_shadowed(mismatch=1, dropped_budget=3)
+
+
+@applies(*OUR_EDGE)
 async def test_all_copies_together_are_bounded(server):
     async with (
         serving(saying(raw_reply(b"x" * 5000))) as old,
@@ -344,16 +378,19 @@ async def test_a_side_that_answers_nothing_good_is_counted_as_failed(server, gar
 
 
 @applies(*OUR_EDGE)
-async def test_a_side_that_refuses_is_counted_as_failed(server):
+async def test_a_side_that_refuses_is_soon_asked_now_and_then_only(server):
     class Nowhere:
         url = ""
 
     with unused_port() as port:
         Nowhere.url = f"http://127.0.0.1:{port}"
         async with serving(answer_all) as old, gateway(shadowed(old, Nowhere), server) as gw, gw.client() as client:
-            for number in range(8):
+            for number in range(5):
                 assert (await client.get(TARGET)).body == b"ok"
                 await gw.until_shadowed(failed=number + 1)
+            for number in range(3):
+                assert (await client.get(TARGET)).body == b"ok"
+                await gw.until_shadowed(failed=5, dropped_unhealthy=number + 1)
             assert not gw.guards["new"].is_down, "what shadows meet opens no breaker of users' requests"
 
 
