@@ -24,6 +24,7 @@ from gateway.shadow.clients import ShadowClients
 from gateway.shadow.comparing import SAFE, Comparing, Found, Verdicts
 from gateway.shadow.copy import Budget, Copy
 from gateway.shadow.judging import Judging
+from gateway.shadow.sizes import Sizes, Ticket
 from gateway.shadow.throughput import Throughput
 from gateway.telemetry.shadow_metrics import ShadowMetrics
 
@@ -61,7 +62,8 @@ class Shadows:
         self._throughput = Throughput(held.plan.shadow.max_bytes_per_second, time.monotonic)
         asking = Asking(clients, speech, self._may_ask_new, self._throughput)
         self._comparing = Comparing(asking, self._judging, book)
-        self._running: dict[asyncio.Task[None], tuple[Exchange, Copy]] = {}
+        self._sizes = Sizes(time.monotonic)
+        self._running: dict[asyncio.Task[ShadowOutcome], tuple[Exchange, Copy, Ticket]] = {}
         self._stopped = False
         self._said = 0.0
         self._random = random.Random(secrets.randbits(64))  # noqa: S311 - a sample, no secret
@@ -101,7 +103,7 @@ class Shadows:
         task = asyncio.get_running_loop().create_task(
             self._life(exchange, copy), name=f"shadow-{exchange.request_id.decode()}"
         )
-        self._running[task] = exchange, copy
+        self._running[task] = exchange, copy, self._sizes.enter(exchange.feature, copy.plan.route)
         task.add_done_callback(self._ended)
 
     def _why_not(self, exchange: Exchange, copy: Copy) -> ShadowOutcome | None:
@@ -117,6 +119,8 @@ class Shadows:
             return ShadowOutcome.DROPPED_IN_FLIGHT
         if self._clients.is_down(exchange, Side.LEGACY if exchange.side is Side.NEW else Side.NEW):
             return ShadowOutcome.DROPPED_UNHEALTHY
+        if self._sizes.refuses(exchange.feature, copy.plan.route):
+            return ShadowOutcome.DROPPED_REPLY_TOO_LARGE
         self._throughput.limit = limits.max_bytes_per_second
         return ShadowOutcome.DROPPED_BUDGET if self._throughput.is_spent else None
 
@@ -126,7 +130,7 @@ class Shadows:
 
     # -- one copy
 
-    async def _life(self, exchange: Exchange, copy: Copy) -> None:
+    async def _life(self, exchange: Exchange, copy: Copy) -> ShadowOutcome:
         outcome = ShadowOutcome.FAILED
         try:
             found = await self._comparing.compare(exchange, copy, limit=exchange.plan.shadow.max_body_bytes)
@@ -136,8 +140,7 @@ class Shadows:
             outcome = error.outcome
         except Exception as error:  # noqa: BLE001 - a fault in here must be nobody's but ours
             self._complain(exchange, error)
-        copy.release()
-        self._count(exchange, outcome)
+        return outcome
 
     def _note(self, exchange: Exchange, copy: Copy, found: Found) -> None:
         if exchange.side is Side.NEW:
@@ -161,17 +164,21 @@ class Shadows:
             self._said = now + SAID_AGAIN_SECONDS
             log.error("a comparison failed", request_id=exchange.request_id.decode(), exc_info=error)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        exchange, copy = self._running.pop(task)
+    def _ended(self, task: asyncio.Task[ShadowOutcome]) -> None:
+        exchange, copy, ticket = self._running.pop(task)
+        copy.release()
         if task.cancelled():  # perhaps before it had begun
-            copy.release()
-            self._count(exchange, ShadowOutcome.DROPPED_SHUTDOWN if self._stopped else ShadowOutcome.DROPPED_KILLED)
+            outcome = ShadowOutcome.DROPPED_SHUTDOWN if self._stopped else ShadowOutcome.DROPPED_KILLED
+        else:
+            outcome = task.result()
+        self._sizes.leave(ticket, outcome)
+        self._count(exchange, outcome)
 
     # -- the end of all
 
     def kill(self, feature: str) -> None:
         """What is under way for a feature ends now: half of what it asks is asked of new. Called by `worker`."""
-        for task, (exchange, _) in self._running.items():
+        for task, (exchange, _, _) in self._running.items():
             if exchange.feature == feature:
                 task.cancel()
 

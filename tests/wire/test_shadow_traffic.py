@@ -317,6 +317,20 @@ async def test_of_a_reply_that_says_it_is_too_large_nothing_is_read(server):
 
 
 @applies(*OUR_EDGE)
+async def test_a_route_whose_replies_are_too_large_is_not_asked_again_and_again(server):
+    async with (
+        serving(answer_all) as old,
+        serving(saying(raw_reply(b"x" * 3000))) as new,
+        gateway(shadowed(old, new, top="shadow: {max_body_bytes: 2000}"), server) as gw,
+        gw.client() as client,
+    ):
+        for number in range(6):
+            await client.get(TARGET)
+            await gw.until_shadowed(dropped_reply_too_large=number + 1)
+        assert len(new.requests) == 3
+
+
+@applies(*OUR_EDGE)
 async def test_bytes_a_second_are_bounded(server):
     async with (
         serving(answer_all) as old,
