@@ -4,10 +4,8 @@ nothing of it. Nothing of a request or a reply leaves the process but by way of 
 
 import secrets
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -16,6 +14,7 @@ import structlog
 from gateway.rules.hide import hidden
 from gateway.rules.secrecy import HIDDEN
 from gateway.shadow.batch import Batch, Sample, Waiting
+from gateway.shadow.faults import told
 
 PREPARE_SECONDS: Final = 0.2
 """For one batch: what is not written by then is left out. The interpreter is one, so requests share it with this."""
@@ -46,9 +45,7 @@ def prepare(batch: Batch, clock: Callable[[], float] = time.monotonic) -> None:
             sample, examples = _written(waiting)
         except Exception as error:  # noqa: BLE001 - whatever a service has sent to make it fail costs one sample
             # Neither its text nor the values around it: they are what must not be seen.
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            fault = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
-            log.error("a sample cannot be kept", feature=feature, fault=fault)
+            log.error("a sample cannot be kept", feature=feature, fault=told(error))
             batch.leave_out(feature, "samples")
             continue
         batch.samples.append(sample)

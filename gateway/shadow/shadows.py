@@ -23,6 +23,7 @@ from gateway.shadow.asking import Asking, NoAnswerError, Speech
 from gateway.shadow.clients import ShadowClients
 from gateway.shadow.comparing import SAFE, Comparing, Found, Verdicts
 from gateway.shadow.copy import Budget, Copy
+from gateway.shadow.faults import told
 from gateway.shadow.judging import Judging
 from gateway.shadow.sizes import Sizes, Ticket
 from gateway.shadow.throughput import Throughput
@@ -162,7 +163,7 @@ class Shadows:
         now = time.monotonic()
         if now >= self._said:
             self._said = now + SAID_AGAIN_SECONDS
-            log.error("a comparison failed", request_id=exchange.request_id.decode(), exc_info=error)
+            log.error("a comparison failed", request_id=exchange.request_id.decode(), fault=told(error))
 
     def _ended(self, task: asyncio.Task[ShadowOutcome]) -> None:
         exchange, copy, ticket = self._running.pop(task)

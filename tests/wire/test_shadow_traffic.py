@@ -440,6 +440,26 @@ async def test_a_request_that_failed_or_was_left_has_no_shadow(server):
         assert new.requests == []
 
 
+@applies(*OUR_EDGE)
+async def test_a_fault_of_the_comparison_is_nobodys_but_ours_and_tells_no_secret(server, capsys):
+    async def fails(*_, **__):
+        raise ValueError("s3cret of a reply")
+
+    async with (
+        serving(answer_all) as old,
+        serving(answer_all) as new,
+        gateway(shadowed(old, new), server) as gw,
+        gw.client() as client,
+    ):
+        gw.shadows._comparing.compare = fails
+        for _ in range(2):
+            assert (await client.get(TARGET)).body == b"ok"
+        await gw.until_shadowed(failed=2)
+    said = capsys.readouterr().out
+    assert said.count("ValueError at test_shadow_traffic.py") == 1, "once in a while"
+    assert "s3cret" not in said
+
+
 # -- kills
 
 
