@@ -34,6 +34,18 @@ def confirmed(
     )
 
 
+def is_in_a_changing_list(found: tuple[Difference, ...], legacy_itself: tuple[Difference, ...]) -> bool:
+    """Whether some difference is in a list in which legacy differs from itself: by then its items may be others."""
+    changing = {_list_of(each) for each in legacy_itself} - {None}
+    return any(_list_of(each) in changing for each in found)
+
+
+def _list_of(difference: Difference) -> str | None:
+    """The outermost list that it is in."""
+    outer, mark, _ = place_of(difference).partition("[*]")
+    return outer if mark else None
+
+
 def _is_failure_of_new(difference: Difference) -> bool:
     return difference.path == "status" and _is_5xx(difference.new) and not _is_5xx(difference.legacy)
 

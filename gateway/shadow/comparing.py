@@ -3,7 +3,7 @@
 ask       the side that did not answer; for some, legacy once more beside it (a pair: how does it differ from itself?)
 compare   always legacy with new, whoever answered the client
 confirm   where reading is safe, both sides are read once more: what is not seen again does not count, nor what
-          legacy itself gives differently from one time to the next
+          legacy itself gives differently from one time to the next; in a list that changes, they are read again
 weigh     by all pairs that were seen of a place: noise, a mismatch, or not yet known
 """
 
@@ -15,7 +15,7 @@ from gateway.exchange import Exchange
 from gateway.model import ShadowOutcome, Side
 from gateway.rules.compare import Difference
 from gateway.rules.compared import Pair
-from gateway.rules.confirm import confirmed
+from gateway.rules.confirm import confirmed, is_in_a_changing_list
 from gateway.rules.fingerprint import kind_and_place, kind_of
 from gateway.rules.noise import Verdict
 from gateway.shadow.asking import Answer, Asking, NoAnswerError
@@ -24,6 +24,7 @@ from gateway.shadow.judging import Judged, Judging, Measure
 
 SAFE: Final = frozenset((b"GET", b"HEAD"))
 """What may be read as often as one likes. OPTIONS and TRACE are not worth it."""
+ROUNDS: Final = 3
 
 
 class Verdicts(Protocol):
@@ -104,14 +105,23 @@ class Comparing:
     async def _confirm(
         self, exchange: Exchange, copy: Copy, judged: Judged, legacy: Answer, by: Measure
     ) -> tuple[Difference, ...]:
-        """Those that are seen again. Where nobody can be read again, none is."""
-        try:
-            legacy_again, new_again = await self._each(exchange, copy, [Side.LEGACY, Side.NEW], by.limit)
-            again = await self._judging.judge(legacy_again, new_again, by)
-            itself = await self._judging.judge(legacy, legacy_again, by)
-        except NoAnswerError:
-            return confirmed(judged.differences, (), ())
-        return confirmed(judged.differences, again.differences, itself.differences)
+        """Those that are seen again. Where nobody can be read again, none is.
+
+        Where a list of legacy's has changed between two readings, it is being changed by somebody, and may have been
+        between the two sides once more, and with as many items: then they are read again, up to ROUNDS times.
+        """
+        left = judged.differences
+        for _ in range(ROUNDS):
+            try:
+                legacy_again, new_again = await self._each(exchange, copy, [Side.LEGACY, Side.NEW], by.limit)
+                again = await self._judging.judge(legacy_again, new_again, by)
+                itself = await self._judging.judge(legacy, legacy_again, by)
+            except NoAnswerError:
+                return confirmed(left, (), ())
+            left, legacy = confirmed(left, again.differences, itself.differences), legacy_again
+            if not is_in_a_changing_list(left, itself.differences):
+                break
+        return left
 
     # -- weigh
 

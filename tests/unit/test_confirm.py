@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.rules.compare import Difference, Kind
-from gateway.rules.confirm import confirmed
+from gateway.rules.confirm import confirmed, is_in_a_changing_list
 
 
 def at(*paths, kind=Kind.VALUE):
@@ -40,6 +40,14 @@ def test_that_a_value_changes_each_time_excuses_no_other_type_and_no_absence():
         assert confirmed(other, other, values) == other
         assert confirmed(other, other, other) == ()
         assert confirmed(values, values, other) == ()
+
+
+def test_a_list_changes_where_legacy_differs_from_itself_anywhere_in_it():
+    assert is_in_a_changing_list(at("$.s[0].current"), at("$.s[1].id"))
+    assert is_in_a_changing_list(at("$.s[0]", kind=Kind.MISSING), at("$.s[1].id"))
+    assert not is_in_a_changing_list(at("$.total", "$.t[0].id"), at("$.s[1].id", "$.at"))
+    assert not is_in_a_changing_list((), at("$.s[1].id"))
+    assert not is_in_a_changing_list(at("$.s[1].id"), ())
 
 
 def test_where_legacy_changes_its_status_nothing_else_is_known():

@@ -170,6 +170,41 @@ async def test_what_is_not_seen_again_does_not_count(server):
         assert gw._samples("gateway_mismatches_total", "kind") == {}
 
 
+def items(*ids):
+    return json_reply({"items": [{"id": each, "current": each == "a"} for each in ids]})
+
+
+@applies(*OUR_EDGE)
+async def test_while_a_list_changes_both_are_read_again(server):
+    """A list that is being changed may differ twice in a row at the same places, and legacy's own items be as many."""
+    async with (
+        serving(saying(items("b", "a"), items("c", "a"), items("a"))) as old,
+        serving(saying(items("a"), items("a"), items("a"))) as new,
+        gateway(shadowed(old, new), server) as gw,
+        gw.client() as client,
+    ):
+        await client.get(TARGET)
+        await gw.until_shadowed(unconfirmed=1)
+        assert (len(old.requests), len(new.requests)) == (3, 3)
+
+
+@applies(*OUR_EDGE)
+async def test_what_differs_each_time_counts_though_the_list_changes(server):
+    def numbered(number, n):
+        return json_reply({"items": [{"at": number, "n": n}], "n": n})
+
+    async with (
+        serving(saying(*[numbered(number, 1) for number in range(9)])) as old,
+        serving(saying(*[numbered(number, 2) for number in range(9)])) as new,
+        gateway(shadowed(old, new), server) as gw,
+        gw.client() as client,
+    ):
+        await client.get(TARGET)
+        await gw.until_shadowed(mismatch=1)
+        assert [each.path for each in gw.book.kept[0].differences] == ["$.items[0].n", "$.n"]
+        assert (len(old.requests), len(new.requests)) == (4, 4)
+
+
 @applies(*OUR_EDGE)
 async def test_an_error_of_new_counts_though_it_is_not_seen_again(server):
     async with (
