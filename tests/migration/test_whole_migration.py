@@ -186,7 +186,9 @@ async def test_shadow_traffic_names_what_is_planted_and_tells_no_secret(shadowed
 
 
 def sign_up_and_read(base):
-    """Every kind of secret that a client of the application has, all of them in copies that end as mismatches."""
+    """Every kind of secret that a client of the application has, all of them in copies that end as mismatches. Reads
+    each place where a fault shows, and stays signed in: users of the traffic may be gone before a copy is read again.
+    """
     password = "planted-password-4711"
     account = {"email": "planted@example.com", "password": password, "name": "Planted"}
     with httpx.Client(base_url=base, trust_env=False, timeout=20) as client:
@@ -196,6 +198,11 @@ def sign_up_and_read(base):
         client.cookies.set("session", "planted-session-cookie")
         me = client.get("/api/v1/auth/me?token=planted-query-token", headers=headers)
         assert me.status_code == 200
+        file = {"file": ("cv.txt", b"Planted, engineer since 2019", "text/plain")}
+        client.post("/api/v1/resumes", headers=headers, files=file).raise_for_status()
+        client.get("/api/v1/resumes", headers=headers).raise_for_status()
+        unknown = client.get("/api/v1/resumes/00000000-0000-4000-8000-000000000000", headers=headers)
+        assert unknown.status_code == 404
     return {
         *(password, tokens["access_token"], tokens["refresh_token"]),
         *("planted-api-key", "planted-session-cookie", "planted-query-token"),
