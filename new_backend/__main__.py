@@ -1,5 +1,6 @@
 """`python -m new_backend --port 9002`: the new application under uvicorn."""
 
+import gc
 import signal
 import sys
 
@@ -8,7 +9,10 @@ def main() -> int:
     """Answers SIGTERM and SIGINT with exit 0 from the first moment, the slow imports included."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
+    gc.disable()  # nothing that is imported is garbage
     from new_backend.app import run  # noqa: PLC0415  # after the handlers, or Ctrl-C in here shows a traceback
+
+    gc.enable()
 
     return run(sys.argv[1:])
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-from gateway import COMPILED, __version__
+from gateway import COMPILED, __version__, lean
 
 COMMANDS: Final = {
     "serve": "serve.serve",
@@ -55,6 +55,8 @@ def version() -> None:
 
 def main() -> None:
     """The console script. What is no subcommand (`--help`, a word that is mistyped) is told of all of them."""
+    lean.imports_only()
     typed = sys.argv[1] if len(sys.argv) > 1 else ""
     app = build([typed]) if typed in COMMANDS else build([] if typed == "version" else COMMANDS)
+    lean.over()
     app()

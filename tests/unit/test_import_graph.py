@@ -62,7 +62,7 @@ ROWS = (
         "rules.shapes",
         "rules.tolerance",
     ),  # what a rule of comparison is written in: files are read by it
-    ("", "model", "errors", "percent", "runner", "compiled"),
+    ("", "model", "errors", "percent", "runner", "compiled", "lean"),
 )
 """What people type first. A package stands for all that is in it, unless a module of it is named on its own; with a
 star, for all whose names begin so.
