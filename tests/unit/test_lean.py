@@ -39,9 +39,9 @@ def test_rich_cannot_be_imported_meanwhile_and_can_afterwards(monkeypatch):
     monkeypatch.delitem(sys.modules, "rich", raising=False)
     lean.without_rich()
     with pytest.raises(ModuleNotFoundError):
-        import rich  # noqa: F401
+        import rich
     lean.over()
-    import rich  # noqa: F401, F811
+    import rich  # noqa: F401
 
 
 def test_a_rich_that_is_there_already_stays():
