@@ -37,8 +37,11 @@ class Change:
     def words(self) -> str:
         """E.g. `ann changed 10 to 25 (set) at 2026-01-02T03:04:05Z: more traffic`."""
         reason = f": {self.reason}" if self.reason else ""
-        what = f"{self.old or 'nothing'} to {self.new or 'nothing'}"
-        return f"{self.who} changed {what} ({self.action}) at {self.at}{reason}"
+        if self.action in {"allow", "deny"}:
+            what = f"the {self.action} list by {self.new}"
+        else:
+            what = f"{self.old or 'nothing'} to {self.new or 'nothing'} ({self.action})"
+        return f"{self.who} changed {what} at {self.at}{reason}"
 
 
 def change_of(fields: Mapping[Any, Any]) -> Change:

@@ -66,10 +66,16 @@ def _switch_words(percent: BasisPoints | None, enabled: bool | None) -> str:
 def _list_words(part: str, hold: Hold, force: Entries, seen: Entries | WrongType) -> str:
     entries = frozenset() if isinstance(seen, WrongType) else seen
     if hold is Hold.LOST or not entries:
-        return f"the {part} list stays ({len(force)} entries): Redis lost it"
+        return f"the {part} list stays ({_entries(len(force))}): Redis lost it"
     if part == ALLOW:
-        return f"{len(entries - force)} new entries of the allow list wait"
-    return f"{len(force - entries)} entries that left the deny list stay"
+        new = len(entries - force)
+        return "1 new entry of the allow list waits" if new == 1 else f"{new} new entries of the allow list wait"
+    left = len(force - entries)
+    return f"{_entries(left)} that left the deny list {'stays' if left == 1 else 'stay'}"
+
+
+def _entries(number: int) -> str:
+    return "1 entry" if number == 1 else f"{number} entries"
 
 
 def events_between(name: str, old: FeatureFlags | None, new: FeatureFlags) -> list[Event]:

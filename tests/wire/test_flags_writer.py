@@ -9,6 +9,7 @@ import pytest
 from redis import Redis
 
 from bench.ports import free_port
+from gateway.flags.history import Change
 from gateway.flags.kept import kept_of
 from gateway.flags.stored import FlagConflictError, FlagStoreError
 from gateway.flags.writer import FlagWriter
@@ -44,6 +45,11 @@ async def test_a_change_is_written_with_its_record(writer: FlagWriter, plain: Re
     assert newest == written.change
     assert newest.words() == "ann changed 10 to 25 (set) at 2026-01-02T03:04:05Z: more traffic"
     assert (first.who, first.rev) == ("bob", 1)
+
+
+def test_a_change_of_a_list_is_told_as_one():
+    change = Change("2026-01-02T03:04:05Z", "ann", "testers", "allow", "", "+alice -bob", 3)
+    assert change.words() == "ann changed the allow list by +alice -bob at 2026-01-02T03:04:05Z: testers"
 
 
 async def test_every_kind_of_change_bumps_the_revision_and_is_recorded(writer: FlagWriter, plain: Redis):
