@@ -53,8 +53,12 @@ def without_aspect(kind: str) -> str:
 
 
 def fingerprint(feature: str, route: str, difference: Difference) -> str:
-    """Twelve hexadecimal digits; the same in every process."""
-    parts = feature, route, kind_of(difference), difference.kind.value, place_of(difference)
+    """Twelve hexadecimal digits; the same in every process. Statuses tell stories of their own: that a user was signed
+    out meanwhile (401 for 200) is not what an error is (500 for 200).
+    """
+    kind = kind_of(difference)
+    statuses = (str(difference.legacy), str(difference.new)) if kind == "status" else ()
+    parts = feature, route, kind, difference.kind.value, place_of(difference), *statuses
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]
 
 

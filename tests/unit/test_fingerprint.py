@@ -101,6 +101,13 @@ def test_a_fingerprint_is_of_feature_route_place_and_kinds():
     assert len(others | {base}) == 6
 
 
+def test_statuses_are_told_apart():
+    unsigned, failed = (Difference(Kind.VALUE, "status", 200, new) for new in (401, 500))
+    assert fingerprint("auth", "/", unsigned) != fingerprint("auth", "/", failed)
+    assert fingerprint("auth", "/", failed) == fingerprint("auth", "/", Difference(Kind.VALUE, "status", 200, 500))
+    assert kind_and_place(unsigned) == kind_and_place(failed)  # for noise they are of one place
+
+
 def test_a_fingerprint_stays_what_it_is():
     """It is a key in Redis, read by machines of another version."""
     assert fingerprint("auth", "/api/v1/auth/*", at("$.items[0].id")) == "c8633d9485e1"
