@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
-JOBS   ?= 4
+JOBS   ?= 3
 ALONE  := tests/rollout tests/faults
 AGAIN  := tests/unit tests/fuzz tests/wire/test_edge_framing.py tests/wire/test_edge_connections.py \
           tests/wire/test_proxy_failures.py tests/wire/test_proxy_streams.py tests/wire/test_proxy_leaving.py \

@@ -399,7 +399,9 @@ async def test_an_edit_is_in_force_for_the_next_request_of_an_open_connection():
 
 @applies(*EDGE)
 async def test_two_thousand_slow_connections_leave_the_others_untouched():
-    """Half of them in a head, half in a body. The slowest of 300 requests beside them is still a quick one."""
+    """Half of them in a head, half in a body. Of 300 requests beside them none costs much more than 300 did alone: in
+    CPU of this process, which has all three sides, for the clock also counts what others on the machine do.
+    """
 
     async def slow(number):
         _, writer = await asyncio.open_connection("127.0.0.1", gw.port)
@@ -411,23 +413,25 @@ async def test_two_thousand_slow_connections_leave_the_others_untouched():
         return len(gw.server.server_state.swept) == number
 
     async def timed(client):
-        began = time.perf_counter()
+        began = time.process_time()
         assert (await client.get("/normal")).status == 200
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     async with serving(answer_all) as old, gateway(one(old, options="max_connections: 4000")) as gw:
+        async with gw.client() as client:
+            alone = sorted([await timed(client) for _ in range(300)])
         writers = []
         for start in range(0, 2000, 50):
             writers += await asyncio.gather(*(slow(number) for number in range(start, start + 50)))
             await eventually(functools.partial(holds, gw, len(writers)))
         async with gw.client() as client:
-            times = sorted([await timed(client) for _ in range(300)])
+            beside = sorted([await timed(client) for _ in range(300)])
         for writer in writers:
             writer.transport.abort()
         await eventually(lambda: not gw.busy)
-        assert times[285] < 0.05
-        assert times[-1] < 1
-        assert sum(b"/normal" in request.line for request in old.requests) == 300
+        assert beside[285] < 10 * alone[285]
+        assert beside[-1] < 1
+        assert sum(b"/normal" in request.line for request in old.requests) == 600
 
 
 @applies(*EDGE)
