@@ -6,6 +6,7 @@ import functools
 import json
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -397,10 +398,16 @@ async def test_an_edit_is_in_force_for_the_next_request_of_an_open_connection():
 # -- many at once
 
 
+def without_a_core():
+    """Seconds that the main thread was ready to run and waited; 0 where the kernel does not tell (/proc schedstat)."""
+    told = Path("/proc/self/schedstat")
+    return int(told.read_text().split()[1]) / 1e9 if told.exists() else 0.0
+
+
 @applies(*EDGE)
 async def test_two_thousand_slow_connections_leave_the_others_untouched():
-    """Half of them in a head, half in a body. Of 300 requests beside them none costs much more than 300 did alone: in
-    CPU of this process, which has all three sides, for the clock also counts what others on the machine do.
+    """Half of them in a head, half in a body. The slowest of 300 requests beside them is still a quick one, by the
+    clock, less what this thread, which has all three sides, waited for a core that others on the machine had.
     """
 
     async def slow(number):
@@ -413,25 +420,23 @@ async def test_two_thousand_slow_connections_leave_the_others_untouched():
         return len(gw.server.server_state.swept) == number
 
     async def timed(client):
-        began = time.process_time()
+        began = time.perf_counter() - without_a_core()
         assert (await client.get("/normal")).status == 200
-        return time.process_time() - began
+        return time.perf_counter() - without_a_core() - began
 
     async with serving(answer_all) as old, gateway(one(old, options="max_connections: 4000")) as gw:
-        async with gw.client() as client:
-            alone = sorted([await timed(client) for _ in range(300)])
         writers = []
         for start in range(0, 2000, 50):
             writers += await asyncio.gather(*(slow(number) for number in range(start, start + 50)))
             await eventually(functools.partial(holds, gw, len(writers)))
         async with gw.client() as client:
-            beside = sorted([await timed(client) for _ in range(300)])
+            times = sorted([await timed(client) for _ in range(300)])
         for writer in writers:
             writer.transport.abort()
         await eventually(lambda: not gw.busy)
-        assert beside[285] < 10 * alone[285]
-        assert beside[-1] < 1
-        assert sum(b"/normal" in request.line for request in old.requests) == 600
+        assert times[285] < 0.05
+        assert times[-1] < 1
+        assert sum(b"/normal" in request.line for request in old.requests) == 300
 
 
 @applies(*EDGE)
