@@ -57,10 +57,10 @@ class Comparing:
         """limit: bytes of each body. Raises NoAnswerError."""
         by = Measure(copy.plan.rules, exchange.method == b"HEAD", limit)
         legacy, new, again = await self._ask(exchange, copy, limit)
-        judged = await self._judging.judge(legacy, new, by)
+        judged = await self._judging.judge(legacy, new, by, copy)
         if again is not None:
-            itself = await self._judging.judge(legacy, again, by)
-            self._note_pair(exchange, copy, judged, itself.differences)
+            itself = await self._judging.differences(legacy, again, by, copy)
+            self._note_pair(exchange, copy, judged, itself)
         outcome, differences = ShadowOutcome.MATCH, judged.differences
         if differences and exchange.method in SAFE:
             differences = await self._confirm(exchange, copy, judged, legacy, by)
@@ -114,12 +114,12 @@ class Comparing:
         for _ in range(ROUNDS):
             try:
                 legacy_again, new_again = await self._each(exchange, copy, [Side.LEGACY, Side.NEW], by.limit)
-                again = await self._judging.judge(legacy_again, new_again, by)
-                itself = await self._judging.judge(legacy, legacy_again, by)
+                again = await self._judging.differences(legacy_again, new_again, by, copy)
+                itself = await self._judging.differences(legacy, legacy_again, by, copy)
             except NoAnswerError:
                 return confirmed(left, (), ())
-            left, legacy = confirmed(left, again.differences, itself.differences), legacy_again
-            if not is_in_a_changing_list(left, itself.differences):
+            left, legacy = confirmed(left, again, itself), legacy_again
+            if not is_in_a_changing_list(left, itself):
                 break
         return left
 

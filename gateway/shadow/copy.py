@@ -111,6 +111,12 @@ class Copy:
         self._held += size
         return True
 
+    def give_back(self, size: int) -> None:
+        """Of what was taken, while the copy lives."""
+        given = min(size, self._held)
+        self._budget.give_back(given)
+        self._held -= given
+
     def drop(self, why: ShadowOutcome) -> None:
         """The first reason stands."""
         if self.dropped is None:

@@ -1,13 +1,15 @@
 """Two answers held against each other by `gateway.rules.replies`, where that costs nobody anything.
 
-Small ones are compared at once: in a microsecond where their bytes are equal. Large ones that differ go to a thread of
-their own, one pair at a time, while users' requests go on.
+Small ones are compared at once: in a microsecond where their bytes are equal. What differs and is large, as it came or
+when it is unpacked, goes to a thread of its own, one pair at a time, while users' requests go on.
 """
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, ParamSpec, TypeVar
 
 from gateway.model import ShadowOutcome
 from gateway.rules.compare import Difference, Kind
@@ -15,6 +17,10 @@ from gateway.rules.encodings import EncodingError, TooLargeError, decoded
 from gateway.rules.headers import joined
 from gateway.rules.replies import Reply, ReplyRules, compare_replies
 from gateway.shadow.asking import Answer, NoAnswerError
+from gateway.shadow.copy import Copy
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LARGE_BYTES: Final = 100_000
 INFLATED: Final = 4
@@ -23,11 +29,12 @@ INFLATED: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Both replies as they were compared, unpacked, and what differs."""
+    """Both replies as they were compared, unpacked, and what differs. unpacked: bytes of the budget that they hold."""
 
     legacy: Reply
     new: Reply
     differences: tuple[Difference, ...]
+    unpacked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,44 +52,86 @@ class Judging:
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compare")
 
-    async def judge(self, legacy: Answer, new: Answer, by: Measure) -> Judged:
-        """Raises NoAnswerError where one is too large when it is unpacked."""
-        if legacy.body == new.body or len(legacy.body) + len(new.body) <= LARGE_BYTES:
-            return judge(legacy, new, by)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, judge, legacy, new, by)
+    async def judge(self, legacy: Answer, new: Answer, by: Measure, copy: Copy) -> Judged:
+        """copy: holds what is unpacked from here on. Raises NoAnswerError where one is too large when it is unpacked,
+        or the budget has no room for it.
+        """
+        if legacy.body == new.body and _coding(legacy) == _coding(new):
+            judged = _compared(_Body(legacy.body), _Body(new.body), legacy, new, by)
+            if not judged.differences or not _coding(legacy):
+                return judged  # else what is told of it should be legible
+        bodies = await self._unpacked(legacy, new, by)
+        size = sum(body.unpacked for body in bodies)
+        if not copy.take(size):
+            raise NoAnswerError(ShadowOutcome.DROPPED_BUDGET)
+        if bodies[0].content == bodies[1].content or sum(len(body.content) for body in bodies) <= LARGE_BYTES:
+            judged = _compared(*bodies, legacy, new, by)
+        else:
+            judged = await self._aside(_compared, *bodies, legacy, new, by)
+        return replace(judged, unpacked=size)
+
+    async def differences(self, legacy: Answer, new: Answer, by: Measure, copy: Copy) -> tuple[Difference, ...]:
+        """As `judge`, for whoever needs no more than that: nothing stays unpacked."""
+        judged = await self.judge(legacy, new, by, copy)
+        copy.give_back(judged.unpacked)
+        return judged.differences
+
+    async def _unpacked(self, legacy: Answer, new: Answer, by: Measure) -> tuple["_Body", "_Body"]:
+        """Most are small and undone at once; of the others one does not know before."""
+        if len(legacy.body) + len(new.body) <= LARGE_BYTES or not (_is_packed(legacy, by) or _is_packed(new, by)):
+            try:
+                return _unpack_both(legacy, new, by, min(LARGE_BYTES, INFLATED * by.limit))
+            except TooLargeError:
+                pass
+        try:
+            return await self._aside(_unpack_both, legacy, new, by, INFLATED * by.limit)
+        except TooLargeError:
+            raise NoAnswerError(ShadowOutcome.DROPPED_REPLY_TOO_LARGE) from None
+
+    async def _aside(self, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *given, **named))
 
     def close(self) -> None:
         """What waits is forgotten."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 
-def judge(legacy: Answer, new: Answer, by: Measure) -> Judged:
-    """Raises NoAnswerError where one is too large when it is unpacked."""
-    if legacy.body == new.body and _coding(legacy) == _coding(new):
-        replies = _reply(legacy, legacy.body, by), _reply(new, new.body, by)
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """As it is meant, and what is wrong with it where that cannot be had: then it is as it came. unpacked: bytes."""
+
+    content: bytes
+    problem: str | None = None
+    unpacked: int = 0
+
+
+def _compared(old: _Body, young: _Body, legacy: Answer, new: Answer, by: Measure) -> Judged:
+    replies = _reply(legacy, old.content, by), _reply(new, young.content, by)
+    if (old.problem is None) == (young.problem is None):
         return Judged(*replies, compare_replies(*replies, by.rules))
-    unpacked = _unpacked(legacy, by), _unpacked(new, by)
-    replies = _reply(legacy, unpacked[0][0], by), _reply(new, unpacked[1][0], by)
-    broken = unpacked[0][1], unpacked[1][1]
-    if (broken[0] is None) == (broken[1] is None):
-        return Judged(*replies, compare_replies(*replies, by.rules))
-    packed = [
-        _coding(answer) if problem is None else problem for answer, problem in zip((legacy, new), broken, strict=True)
-    ]
+    packed = [body.problem or _coding(answer) for answer, body in ((legacy, old), (new, young))]
     return Judged(*replies, (Difference(Kind.VALUE, "header:content-encoding", *packed),))
 
 
-def _unpacked(answer: Answer, by: Measure) -> tuple[bytes, str | None]:
-    """The body as it is meant, and what is wrong with it where it cannot be had."""
-    coding = _coding(answer)
-    if not coding or by.is_head or not answer.body:
-        return answer.body, None
+def _is_packed(answer: Answer, by: Measure) -> bool:
+    return bool(answer.body) and not by.is_head and bool(_coding(answer))
+
+
+def _unpack_both(legacy: Answer, new: Answer, by: Measure, limit: int) -> tuple[_Body, _Body]:
+    return _unpack(legacy, by, limit), _unpack(new, by, limit)
+
+
+def _unpack(answer: Answer, by: Measure, limit: int) -> _Body:
+    """limit: bytes of what is unpacked. Raises TooLargeError."""
+    if not _is_packed(answer, by):
+        return _Body(answer.body)
     try:
-        return decoded(answer.body, coding, INFLATED * by.limit), None
+        content = decoded(answer.body, _coding(answer), limit)
     except TooLargeError:
-        raise NoAnswerError(ShadowOutcome.DROPPED_REPLY_TOO_LARGE) from None
+        raise
     except EncodingError as error:
-        return answer.body, str(error)
+        return _Body(answer.body, str(error))
+    return _Body(content, unpacked=len(content))
 
 
 def _coding(answer: Answer) -> str:

@@ -1,0 +1,162 @@
+"""What two replies hold when they are unpacked, and where they are compared."""
+
+import gzip
+import json
+import random
+import threading
+
+import pytest
+
+from gateway.model import ShadowOutcome, Side
+from gateway.rules.replies import ReplyRules
+from gateway.shadow import judging
+from gateway.shadow.asking import Answer, NoAnswerError
+from gateway.shadow.copy import HEAD_BYTES, Budget, Copy
+from gateway.shadow.judging import INFLATED, LARGE_BYTES, Judging, Measure
+from tests.support.comparing import shadow_plan
+
+LIMIT = 100_000
+BY = Measure(ReplyRules(), is_head=False, limit=LIMIT)
+MUCH = 100 * LIMIT
+
+
+def answer(side, body, *, coding=None, status=200):
+    fields = [(b"content-type", b"application/json")]
+    if coding is not None:
+        fields.append((b"content-encoding", coding))
+    return Answer(side, status, fields, len(body), body, 0.001)
+
+
+def packed(side, body, *, status=200):
+    return answer(side, gzip.compress(body, mtime=0), coding=b"gzip", status=status)
+
+
+def document(size, value=1):
+    """JSON of about that many bytes; packed it is a tenth of that."""
+    return json.dumps({"value": value, "rows": ["a row like any other"] * (size // 24)}).encode()
+
+
+@pytest.fixture
+def judged_by():
+    judging = Judging()
+    yield judging
+    judging.close()
+
+
+def copy_of(budget_bytes=MUCH):
+    return Copy(shadow_plan(), Budget(budget_bytes), LIMIT)
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    """The names of those in which replies were compared."""
+    names = []
+    compare_replies = judging.compare_replies
+
+    def compared(*given):
+        names.append(threading.current_thread().name)
+        return compare_replies(*given)
+
+    monkeypatch.setattr(judging, "compare_replies", compared)
+    return names
+
+
+async def test_what_is_unpacked_is_held_until_the_copy_is_let_go(judged_by):
+    copy, legacy, new = copy_of(), document(2000), document(3000, 2)
+    judged = await judged_by.judge(packed(Side.LEGACY, legacy), packed(Side.NEW, new), BY, copy)
+    assert judged.unpacked == len(legacy) + len(new)
+    assert copy.held == HEAD_BYTES + judged.unpacked
+    copy.release()
+    assert copy.held == 0
+
+
+async def test_what_came_unpacked_holds_nothing_more(judged_by):
+    copy, legacy = copy_of(), document(2000)
+    await judged_by.judge(answer(Side.LEGACY, legacy), packed(Side.NEW, document(2000, 2)), BY, copy)
+    assert copy.held == HEAD_BYTES + len(document(2000, 2))
+    await judged_by.judge(answer(Side.LEGACY, legacy), answer(Side.NEW, document(9, 2)), BY, copy)
+    assert copy.held == HEAD_BYTES + len(document(2000, 2))
+
+
+async def test_whoever_needs_only_the_differences_holds_nothing_afterwards(judged_by):
+    copy = copy_of()
+    pair = packed(Side.LEGACY, document(2000)), packed(Side.NEW, document(2000, 2))
+    assert [each.path for each in await judged_by.differences(*pair, BY, copy)] == ["$.value"]
+    assert copy.held == HEAD_BYTES
+
+
+@pytest.mark.parametrize("size", [20_000, 3 * LARGE_BYTES])
+async def test_a_budget_without_room_for_what_is_unpacked_drops_the_copy(judged_by, size):
+    copy = copy_of(HEAD_BYTES + 2 * size - 1000)
+    pair = packed(Side.LEGACY, document(size)), packed(Side.NEW, document(size, 2))
+    with pytest.raises(NoAnswerError) as told:
+        await judged_by.judge(*pair, BY, copy)
+    assert told.value.outcome is ShadowOutcome.DROPPED_BUDGET
+    assert (copy.dropped, copy.held) == (ShadowOutcome.DROPPED_BUDGET, 0)
+
+
+async def test_what_is_too_large_when_it_is_unpacked_drops_the_copy(judged_by):
+    copy, bomb = copy_of(), packed(Side.NEW, b" " * (INFLATED * LIMIT + 1))
+    assert len(bomb.body) < 1000
+    with pytest.raises(NoAnswerError) as told:
+        await judged_by.judge(packed(Side.LEGACY, document(100)), bomb, BY, copy)
+    assert told.value.outcome is ShadowOutcome.DROPPED_REPLY_TOO_LARGE
+
+
+async def test_that_is_so_for_a_limit_below_what_is_unpacked_at_once(judged_by):
+    by = Measure(ReplyRules(), is_head=False, limit=1000)
+    with pytest.raises(NoAnswerError) as told:
+        await judged_by.judge(packed(Side.LEGACY, document(100)), packed(Side.NEW, document(4100)), by, copy_of())
+    assert told.value.outcome is ShadowOutcome.DROPPED_REPLY_TOO_LARGE
+
+
+async def test_what_is_large_only_when_it_is_unpacked_is_compared_aside(judged_by, threads):
+    pair = packed(Side.LEGACY, document(LARGE_BYTES)), packed(Side.NEW, document(LARGE_BYTES, 2))
+    assert sum(len(each.body) for each in pair) < LARGE_BYTES // 10
+    assert [each.path for each in (await judged_by.judge(*pair, BY, copy_of())).differences] == ["$.value"]
+    assert threads == ["compare_0"]
+
+
+async def test_what_is_large_packed_and_unpacked_is_compared_aside(judged_by, threads):
+    noise = random.Random(7).randbytes(LARGE_BYTES // 2 + 100).hex()
+    pair = [packed(side, json.dumps([noise, side]).encode()) for side in (Side.LEGACY, Side.NEW)]
+    assert sum(len(each.body) for each in pair) > LARGE_BYTES
+    assert [each.path for each in (await judged_by.judge(*pair, BY, copy_of())).differences] == ["$[1]"]
+    assert threads == ["compare_0"]
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        (answer(Side.LEGACY, document(900)), answer(Side.NEW, document(900, 2))),
+        (packed(Side.LEGACY, document(9000)), packed(Side.NEW, document(9000, 2))),
+        (answer(Side.LEGACY, document(2 * LARGE_BYTES)), answer(Side.NEW, document(2 * LARGE_BYTES))),
+        (answer(Side.LEGACY, document(2 * LARGE_BYTES)), packed(Side.NEW, document(2 * LARGE_BYTES))),
+    ],
+    ids=["small", "small when unpacked", "large with the same bytes", "large with the same bytes when unpacked"],
+)
+async def test_what_is_soon_done_is_compared_at_once(judged_by, threads, pair):
+    await judged_by.judge(*pair, BY, copy_of())
+    assert threads == [threading.main_thread().name]
+
+
+async def test_the_same_packed_bytes_are_not_unpacked_while_nothing_differs(judged_by):
+    copy, body = copy_of(), document(2000)
+    judged = await judged_by.judge(packed(Side.LEGACY, body), packed(Side.NEW, body), BY, copy)
+    assert (judged.differences, judged.unpacked, copy.held) == ((), 0, HEAD_BYTES)
+
+
+async def test_where_only_the_status_differs_the_replies_are_legible_all_the_same(judged_by):
+    copy, body = copy_of(), document(2000)
+    judged = await judged_by.judge(packed(Side.LEGACY, body), packed(Side.NEW, body, status=500), BY, copy)
+    assert [each.path for each in judged.differences] == ["status"]
+    assert judged.legacy.body == judged.new.body == body
+    assert copy.held == HEAD_BYTES + 2 * len(body)
+
+
+async def test_a_body_that_cannot_be_unpacked_is_a_difference_and_holds_nothing_more(judged_by):
+    copy = copy_of()
+    broken = answer(Side.NEW, b"no gzip", coding=b"gzip")
+    judged = await judged_by.judge(packed(Side.LEGACY, b"[1]"), broken, BY, copy)
+    assert [each.path for each in judged.differences] == ["header:content-encoding"]
+    assert copy.held == HEAD_BYTES + len(b"[1]")
