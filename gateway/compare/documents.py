@@ -41,6 +41,7 @@ def summary_json(feature: str, totals: Raw, left_out: Raw) -> dict[str, Any]:
     rate = summary.rate
     return {
         "feature": feature,
+        "source": "shadows",
         "shadows": summary.shadows,
         "compared": summary.compared,
         "matches": summary.number(ShadowOutcome.MATCH),

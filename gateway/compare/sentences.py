@@ -25,25 +25,30 @@ def verdict_sentence(report: Report) -> str:
 def nothing_compared(report: Report) -> str:
     """And what to do about it."""
     feature = report["feature"]
-    if not report["shadows"]:
+    if not report["shadows"]:  # which a replay that tells of a feature always has
         return (
             f"nothing was compared yet; `gateway flag shadow {feature} 10` asks both sides for a tenth of its requests"
         )
-    return f"nothing was compared yet, of {count(report['shadows'], 'shadow')}: what became of them stands below"
+    return f"nothing was compared yet, of {_counted(report)}: what became of them stands below"
+
+
+def _counted(report: Report) -> str:
+    """`12 shadows`; of a replay `12 requests`."""
+    return count(report["shadows"], "request" if report["source"] == "replay" else "shadow")
 
 
 def outcome_lines(report: Report) -> list[str]:
-    """What became of all shadows."""
+    """What became of all that was sent to both sides."""
     told = [f"{report['matches']} matched", f"{report['mismatches']} did not"]
     words = {
         "noise": "noise (legacy differs from itself there)",
         "undecided": "undecided (too few pairs to tell noise)",
         "unconfirmed": "unconfirmed (did not differ so again)",
-        "failed": "failed (no reply to the shadow)",
+        "failed": "failed (no reply to compare)",
     }
     told += [f"{report[name]} {text}" for name, text in words.items() if report[name]]
     dropped = [f"{number} {reason.replace('_', ' ')}" for reason, number in report["dropped"].items()]
-    lines = [f"{count(report['shadows'], 'shadow')}: {', '.join(told)}"]
+    lines = [f"{_counted(report)}: {', '.join(told)}"]
     return [*lines, f"dropped: {', '.join(dropped)}"] if dropped else lines
 
 

@@ -167,7 +167,8 @@ def _report(name: str, tally: FeatureTally) -> FeatureReport:
     told = differences_json(name, stored)
     for each in told:
         each["requests"] = differences[each["fingerprint"]].requests
-    return {**summary_json(name, totals, {b"differences": b"%d" % tally.over}), "differences": told}
+    summary = summary_json(name, totals, {b"differences": b"%d" % tally.over})
+    return {**summary, "source": "replay", "differences": told}
 
 
 def _fixed(found: Found) -> bytes:

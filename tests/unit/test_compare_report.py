@@ -143,6 +143,14 @@ def test_nothing_compared_says_what_to_type():
     assert "dropped: 9 budget" in printed(print_report, dropped)
 
 
+def test_a_replay_tells_of_requests():
+    told = printed(print_report, {**report(match=88, mismatch=12), "source": "replay"})
+    assert "100 requests: 88 matched, 12 did not" in told
+    failed = {**summary(failed=1), "source": "replay", "differences": []}
+    assert "nothing was compared yet, of 1 request:" in printed(print_report, failed)
+    assert "1 failed (no reply to compare)" in printed(print_report, failed)
+
+
 EVIL = '"\x1b]0;owned\x07\x1b[2J\u202eabc"'
 
 

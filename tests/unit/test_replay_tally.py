@@ -48,6 +48,7 @@ def test_the_same_difference_of_many_requests_is_one_with_the_first_places():
     (report,) = tally.reports()
     (difference,) = report["differences"]
     assert (report["matches"], report["mismatches"], report["compared"]) == (1, 9, 10)
+    assert report["source"] == "replay"
     assert (report["since"], report["last"]) == (1000.0, 2000.0)
     assert (difference["count"], difference["first"], difference["last"]) == (9, 1000.0, 1008.0)
     assert (difference["place"], difference["outcomes"]) == ("$.items[*].size", {"mismatch": 9})
