@@ -96,6 +96,7 @@ class ShadowOutcome(StrEnum):
     DROPPED_REPLY_TOO_LARGE = "dropped_reply_too_large"
     DROPPED_KILLED = "dropped_killed"
     DROPPED_STREAM = "dropped_stream"
+    DROPPED_CONDITIONAL = "dropped_conditional"  # the answer is about the copy that the client has
     DROPPED_PRIMARY_FAILED = "dropped_primary_failed"
     DROPPED_SHUTDOWN = "dropped_shutdown"
 

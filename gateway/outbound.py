@@ -8,6 +8,7 @@ from gateway.config.schema import EncodedSlash
 from gateway.exchange import Exchange
 from gateway.model import Side
 from gateway.rules import headers, trace
+from gateway.rules.conditional import OF_A_COPY
 from gateway.rules.max_forwards import LIMITED, one_less
 from gateway.rules.override import without_override
 from gateway.rules.plan import UpstreamPlan
@@ -35,7 +36,10 @@ def outbound_request(
 
 
 def shadow_request(exchange: Exchange, side: Side, body: bytes, *, fresh: bytes) -> OutboundRequest:
-    """The same request for either side of its feature, with a field that says what it is. fresh: 24 random bytes."""
+    """The same request for either side of its feature, with a field that says what it is. What a client asks of its own
+    copy (RFC 9110 section 13.1) is left out where all of the answer is wanted: each side has names of its own for
+    that. fresh: 24 random bytes.
+    """
     feature = exchange.feature_plan
     assert feature is not None  # noqa: S101 - a copy is made of a feature's requests alone
     place = 1 if side is Side.NEW else 0
@@ -43,7 +47,7 @@ def shadow_request(exchange: Exchange, side: Side, body: bytes, *, fresh: bytes)
     return OutboundRequest(
         method=exchange.method,
         target=_path(exchange, feature.rewrites[place]) + exchange.query,
-        headers=[*_fields(exchange, upstream, fresh), SHADOW],
+        headers=[field for field in _fields(exchange, upstream, fresh) if field[0] not in OF_A_COPY] + [SHADOW],
         body=body or None,
         content_length=len(body) if body else None,
     )

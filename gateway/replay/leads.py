@@ -14,8 +14,8 @@ from gateway.model import ALL, NONE
 from gateway.replay.left_out import LeftOut
 from gateway.replay.record import Recorded
 from gateway.rules.assign import find_target
-from gateway.rules.fingerprint import looks_like_an_id
 from gateway.rules.headers import by_name
+from gateway.rules.place_names import looks_like_an_id
 from gateway.rules.plan import Plan, ShadowPlan, Target
 from gateway.rules.replies import ReplyRules
 from gateway.rules.reply_rules import headers_of, paths_of, reply_rules

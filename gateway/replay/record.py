@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.errors import ClientError
+from gateway.rules.conditional import OF_A_COPY
 from gateway.rules.headers import by_name, forwardable_request
 from gateway.rules.target import check_method, resolve_target
 from gateway.rules.tokens import FIELD_NAMES, TOKEN, is_field_value
 
 _IS_TOKEN: Final = re.compile(TOKEN).fullmatch
 _NOT_VISIBLE: Final = re.compile(rb"[^\x21-\x7e]")
-_OF_A_CACHE: Final = frozenset((b"if-none-match", b"if-modified-since"))
-"""What a browser asks about its own copy, which is of another day: 304 says nothing of a side."""
 SAFE: Final = frozenset((b"GET", b"HEAD"))
 MAX_SHOWN: Final = 120
 
@@ -74,7 +73,7 @@ def checked(
     kept = [(_name(name), _value(value)) for name, value in fields]
     kept = forwardable_request(kept, by_name(kept), trusted=False)
     if method in SAFE:
-        kept = [field for field in kept if field[0] not in _OF_A_CACHE]
+        kept = [field for field in kept if field[0] not in OF_A_COPY]
     return Recorded(place, method, path, authority or b"", tuple(kept), body)
 
 

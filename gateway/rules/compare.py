@@ -14,8 +14,9 @@ from typing import Any, Final
 
 import orjson
 
-from gateway.rules.json_path import Pattern, show_path
+from gateway.rules.json_path import Pattern, show_step
 from gateway.rules.pairing import Pairing
+from gateway.rules.place_names import MAX_PLACE, common_step
 from gateway.rules.places import Place, Places
 from gateway.rules.shapes import Shape
 from gateway.rules.tolerance import Tolerance
@@ -24,6 +25,12 @@ MAX_DEPTH: Final = 150
 """Below it values are the same or not, without a word about where: recursion must end somewhere."""
 MAX_DIFFERENCES: Final = 10_000
 """What follows is not looked at: nobody reads on, and a body must not hold up who compares it."""
+MAX_PATH: Final = 2000
+"""Characters of a path; a longer one ends there. Whoever writes the body chooses its keys, and there are many paths."""
+MAX_WHOLE_DEPTH: Final = 16
+"""Above it two values are first held against each other as a whole, which is the quickest where they are the same.
+Each look is at all that is below, so from there on it would cost more than it saves.
+"""
 
 _SORTED: Final = orjson.OPT_SORT_KEYS
 _SIMPLE: Final = frozenset({str, int, bool, float})
@@ -57,6 +64,8 @@ class Difference:
     new: Any
     expected: str = ""
     """Of Kind.SHAPE: what both must be, "a UUID"."""
+    place: str = field(default="", compare=False, repr=False)
+    """As `fingerprint.place_of` tells it; empty where that is to be made of the path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +112,19 @@ class Rules:
             ignores=any(each < ignored for each in alive),
             unordered=by is not None,
             by=by[1] if by is not None else None,
-            tolerances=tuple(self.tolerance[each - unordered][1] for each in matched if unordered <= each < shaped),
+            tolerances=_first_of_each(
+                [self.tolerance[each - unordered][1] for each in matched if unordered <= each < shaped]
+            ),
             shape=next((self.same[each - shaped][1] for each in matched if each >= shaped), None),
         )
+
+
+def _first_of_each(tolerances: Sequence[Tolerance]) -> tuple[Tolerance, ...]:
+    """Of those for numbers the first, and of those for times."""
+    by_what: dict[bool, Tolerance] = {}
+    for each in tolerances:
+        by_what.setdefault(each.unit == "s", each)
+    return tuple(by_what.values())
 
 
 Naming = Callable[[str], str]
@@ -120,17 +139,22 @@ def as_it_is(text: str) -> str:
 
 
 def compare(
-    legacy: Any, new: Any, rules: Rules = NO_RULES, *, naming: tuple[Naming, Naming] = (as_it_is, as_it_is)
+    legacy: Any,
+    new: Any,
+    rules: Rules = NO_RULES,
+    *,
+    naming: tuple[Naming, Naming] = (as_it_is, as_it_is),
+    most: int = MAX_DIFFERENCES,
 ) -> tuple[Difference, ...]:
-    """The differences between two JSON values, in legacy's order, up to MAX_DIFFERENCES. naming: legacy's and new's."""
-    found = _Found(MAX_DIFFERENCES)
+    """The differences between two JSON values, in legacy's order, up to `most`. naming: legacy's and new's."""
+    comparison = _Comparison(naming, most)
     try:
-        _Comparison(naming, found).values(None, rules.start, legacy, new)
+        comparison.values(None, rules.start, legacy, new)
     except _EnoughError:
         pass
     except RecursionError:  # whoever asked was deep in calls: better a difference too many than none
-        found.append_last(Difference(Kind.VALUE, "$", legacy, new))
-    return tuple(found)
+        comparison.found.append(Difference(Kind.VALUE, "$", legacy, new))
+    return tuple(comparison.found)
 
 
 _NAMES: Final[dict[type, str]] = {
@@ -153,51 +177,65 @@ class _EnoughError(Exception):
     """Ends a comparison that has found as many differences as are wanted."""
 
 
-class _Found(list[Difference]):
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self._most = most
-
-    def append(self, difference: Difference) -> None:
-        self.append_last(difference)
-        if len(self) >= self._most:
-            raise _EnoughError
-
-    def append_last(self, difference: Difference) -> None:
-        super().append(difference)
-
-
 Way = tuple[Any, str | int, int] | None
 """How a value was reached: the way to what holds it, the last step, how many there were. None for the root."""
 
 
-def _show(way: Way) -> str:
+class _Written:
+    """Ways as path and place. What leads to values that stand beside each other is written once for all of them."""
+
+    def __init__(self) -> None:
+        self._way: Way = None
+        self._path = self._place = "$"
+
+    def write(self, way: Way) -> tuple[str, str]:
+        """`$.items[0].id` and `$.items[*].id`; of a long way its beginning."""
+        if way is None:
+            return "$", "$"
+        around, step, _ = way
+        if around is not self._way:
+            self._way, self._path, self._place = around, *_beginning(around)
+        return (self._path + show_step(step))[:MAX_PATH], (self._place + common_step(step))[:MAX_PLACE]
+
+
+def _beginning(way: Way) -> tuple[str, str]:
     steps: list[str | int] = []
     while way is not None:
         steps.append(way[1])
         way = way[0]
-    return show_path(tuple(reversed(steps)))
+    path = place = "$"
+    for step in reversed(steps):
+        if len(path) < MAX_PATH:
+            path += show_step(step)
+        if len(place) < MAX_PLACE:
+            place += common_step(step)
+    return path[:MAX_PATH], place[:MAX_PLACE]
 
 
 class _Comparison:
     """One comparison of two values. What is the same is left out before any rule is asked: `_is_same`."""
 
-    def __init__(self, naming: tuple[Naming, Naming], found: _Found) -> None:
+    def __init__(self, naming: tuple[Naming, Naming], most: int) -> None:
+        self.found: list[Difference] = []
+        self._most = most
         self._naming = naming
         self._is_plain = naming == (as_it_is, as_it_is)
-        self._found = found
+        self._is_looking = False
+        self._written = _Written()
         self._pairing: Pairing[Here] = Pairing(self._alike, None if self._is_plain else naming)
 
     def values(self, way: Way, place: Place[Here], legacy: Any, new: Any) -> None:
         """What stands at one place, on either side or on both (ABSENT where it does not)."""
-        if place.rule.ignored or (self._is_plain and _is_same(legacy, new)):
+        if place.rule.ignored:
+            return
+        depth = way[2] if way is not None else 0
+        if self._is_plain and depth <= MAX_WHOLE_DEPTH and _is_same(legacy, new):
             return
         if legacy is ABSENT or new is ABSENT:
-            kind = Kind.MISSING if new is ABSENT else Kind.EXTRA
-            self._found.append(Difference(kind, _show(way), legacy, new))
-        elif way is not None and way[2] >= MAX_DEPTH:
+            self._note(Kind.MISSING if new is ABSENT else Kind.EXTRA, way, legacy, new)
+        elif depth >= MAX_DEPTH:
             if not _same(legacy, new):
-                self._found.append(Difference(Kind.VALUE, _show(way), legacy, new))
+                self._note(Kind.VALUE, way, legacy, new)
         elif isinstance(legacy, dict) and isinstance(new, dict):
             self._objects(way, place, legacy, new)
         elif isinstance(legacy, list) and isinstance(new, list):
@@ -228,7 +266,7 @@ class _Comparison:
             order = self._pairing.order(place, depth, legacy, new)
             new = [ABSENT if at is None else new[at] for at in order]
         shared = min(len(legacy), len(new))
-        for index in _unlike(legacy, new) if self._is_plain else range(shared):
+        for index in _unlike(legacy, new) if self._is_plain and depth <= MAX_WHOLE_DEPTH else range(shared):
             self.values((way, index, depth), place.index(index), legacy[index], new[index])
         for index in range(shared, len(legacy)):
             self.values((way, index, depth), place.index(index), legacy[index], ABSENT)
@@ -236,31 +274,37 @@ class _Comparison:
             self.values((way, index, depth), place.index(index), ABSENT, new[index])
 
     def _alike(self, place: Place[Here], depth: int, legacy: Any, new: Any) -> bool:
-        found, self._found = self._found, _Found(1)
+        before, self._is_looking = self._is_looking, True
         try:
             self.values((None, 0, depth), place, legacy, new)
         except _EnoughError:
             return False
         finally:
-            self._found = found
+            self._is_looking = before
         return True
+
+    def _note(self, kind: Kind, way: Way, legacy: Any, new: Any, expected: str = "") -> None:
+        if self._is_looking:
+            raise _EnoughError
+        path, place = self._written.write(way)
+        self.found.append(Difference(kind, path, legacy, new, expected, place))
+        if len(self.found) >= self._most:
+            raise _EnoughError
 
     def _scalars(self, way: Way, rule: Here, legacy: Any, new: Any) -> None:
         if self._equal(legacy, new):
             return
-        for tolerance in rule.tolerances:
-            if tolerance.allows(legacy, new):
-                return
+        if any(tolerance.allows(legacy, new) for tolerance in rule.tolerances):
+            return
         shape = rule.shape
         if shape is not None and shape.alike(legacy, new) and not self._is_named(legacy, new):
             return
         if type(legacy) is not type(new):
-            difference = Difference(Kind.TYPE, _show(way), legacy, new)
+            self._note(Kind.TYPE, way, legacy, new)
         elif shape is not None:
-            difference = Difference(Kind.SHAPE, _show(way), legacy, new, shape.noun)
+            self._note(Kind.SHAPE, way, legacy, new, shape.noun)
         else:
-            difference = Difference(Kind.VALUE, _show(way), legacy, new)
-        self._found.append(difference)
+            self._note(Kind.VALUE, way, legacy, new)
 
     def _is_named(self, legacy: Any, new: Any) -> bool:
         """Whether either is known by a name: then it is not enough that the other one looks like it."""

@@ -10,18 +10,11 @@ from functools import lru_cache
 from typing import Final, Literal
 
 from gateway.rules.compare import Difference, Kind
+from gateway.rules.place_names import MAX_PLACE, common_step
 
 DIGITS: Final = 12
-MAX_KEY: Final = 64
-"""A longer key is no name that a programmer has given."""
-MAX_PLACE: Final = 400
-"""A longer place ends here: keys are chosen by whoever writes the body."""
 
 _STEP: Final = re.compile(r'\[\d+\]|\["(?:[^"\\]|\\.)*"\]|\.[\w-]+', re.DOTALL)
-_WORD: Final = re.compile(r"[^\W_]+")
-_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_HEX: Final = re.compile(r"[0-9a-f]{8,}", re.IGNORECASE)
-_RUNS: Final = re.compile(r"[0-9]+")
 
 _ASPECTS: Final = {Kind.TYPE: ":type", Kind.MISSING: ":presence", Kind.EXTRA: ":presence"}
 
@@ -37,7 +30,7 @@ def kind_of(difference: Difference) -> DifferenceKind:
 
 def place_of(difference: Difference) -> str:
     """`$.items[*].id`, `$.jobs.*.state`, `header:etag`, `status`, `line`, `body`."""
-    return _place(difference.path)
+    return difference.place or _place(difference.path)
 
 
 def kind_and_place(difference: Difference) -> str:
@@ -74,26 +67,5 @@ def _place(path: str) -> str:
 def _without_names_of_one_request(step: re.Match[str]) -> str:
     text = step[0]
     if text.startswith("."):
-        return ".*" if looks_like_an_id(text[1:]) else text
-    if not text.startswith('["'):
-        return "[*]"
-    return ".*" if looks_like_an_id(re.sub(r"\\(.)", r"\1", text[2:-2], flags=re.DOTALL)) else text
-
-
-def looks_like_an_id(key: str) -> bool:
-    """Whether a key of an object names one thing of many: a number, a date, a UUID, an address, something random."""
-    if len(key) > MAX_KEY or "@" in key or _UUID.search(key):
-        return True
-    words = _WORD.findall(key)
-    return any(map(_is_random, words)) or bool(words and all(map(str.isdigit, words)))
-
-
-def _is_random(word: str) -> bool:
-    """Names of versions and of algorithms (`v2`, `sha256`, `utf8`) are not."""
-    runs = _RUNS.findall(word)
-    if not runs:
-        return False
-    if len(word) >= 4 and runs == [word]:
-        return True
-    mixed = word.lower() != word and word.upper() != word
-    return bool(_HEX.fullmatch(word)) or (len(word) >= 12 and (len(runs) >= 3 or (mixed and len(runs) >= 2)))
+        return common_step(text[1:])
+    return common_step(re.sub(r"\\(.)", r"\1", text[2:-2], flags=re.DOTALL)) if text.startswith('["') else "[*]"

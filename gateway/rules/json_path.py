@@ -23,6 +23,9 @@ class Wild(Enum):
     DEEP = ".."
 
 
+MAX_KEPT: Final = 100
+"""Characters of a key of which it is remembered how it is written: bodies choose them."""
+
 _PLAIN: Final = re.compile(r"[^\W\d][\w-]*")
 _TOKEN: Final = re.compile(
     r"""(?P<deep>\.\.(?=[^.]))|\.?(?P<index>\[(?:0|[1-9]\d{0,8})\])|\.?(?P<each>\[\*\])"""
@@ -32,13 +35,22 @@ _TOKEN: Final = re.compile(
 
 def show_path(path: Path) -> str:
     """As it is written: `$.items[0].id`."""
-    return "$" + "".join(map(_show_step, path))
+    return "$" + "".join(map(show_step, path))
+
+
+def show_step(step: str | int) -> str:
+    """`[0]`, `.name`, `["odd name"]`."""
+    if isinstance(step, int):
+        return f"[{step}]"
+    return _kept_key(step) if len(step) <= MAX_KEPT else _show_key(step)
 
 
 @lru_cache(maxsize=4096)
-def _show_step(step: str | int) -> str:
-    if isinstance(step, int):
-        return f"[{step}]"
+def _kept_key(step: str) -> str:
+    return _show_key(step)
+
+
+def _show_key(step: str) -> str:
     return f".{step}" if _PLAIN.fullmatch(step) else '["' + step.replace("\\", "\\\\").replace('"', '\\"') + '"]'
 
 

@@ -4,6 +4,7 @@ Lines are compared in their normal form: however they end (CRLF, LF), and withou
 """
 
 import difflib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -12,8 +13,12 @@ from gateway.rules.compare import ABSENT, Difference, Kind
 MAX_LINES: Final = 20
 """Lines of text that are told as differences; what follows is the same story."""
 MAX_MATCHED: Final = 300
-"""Lines between the first and the last that differ, up to which those that moved are looked for: that is a search of
-more than the square of them. Of more, each is compared with the one of its number.
+"""Lines between the first and the last that differ, up to which those that moved are looked for. Of more, each is
+compared with the one of its number.
+"""
+MAX_MATCHING: Final = 200_000
+"""The same, as a product: lines, times the pairs of lines that are alike. So much may the search take, and where many
+lines are alike (rows of a table, blank ones) it takes it.
 """
 
 
@@ -34,6 +39,14 @@ def compare_lines(legacy: str, new: str) -> list[Difference]:
     return found
 
 
+def _may_be_matched(old: Sequence[str], new: Sequence[str]) -> bool:
+    most = max(len(old), len(new))
+    if most > MAX_MATCHED:
+        return False
+    counts = Counter(new)
+    return most * sum(counts[line] for line in old) <= MAX_MATCHING
+
+
 def _lines(text: str) -> list[str]:
     return [line.rstrip(" \t") for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
 
@@ -44,7 +57,7 @@ def _changes(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int,
     head = next((at for at in range(shortest) if old[at] != new[at]), shortest)
     tail = next((at for at in range(shortest - head) if old[-1 - at] != new[-1 - at]), shortest - head)
     old_middle, new_middle = old[head : len(old) - tail], new[head : len(new) - tail]
-    if max(len(old_middle), len(new_middle)) > MAX_MATCHED:
+    if not _may_be_matched(old_middle, new_middle):
         shared = min(len(old_middle), len(new_middle))
         yield from ((head + at, head + at + 1) * 2 for at in range(shared) if old_middle[at] != new_middle[at])
         yield head + shared, len(old) - tail, head + shared, len(new) - tail

@@ -1,8 +1,9 @@
 """Whether new differs from legacy at a place, or legacy from itself: from pairs, looked at as often as one likes.
 
-For a pair legacy is asked twice and new once. At a place, x is 1 where legacy's two replies differ, y where new's
-differs from legacy's first. If new is like legacy, new's reply is to legacy's first as legacy's second is, so y is
-1 no more often than x. Two hypotheses are tested, each by a bet that cannot win on average while it holds:
+For a pair legacy is asked twice and new once, later than legacy's first and with its second. At a place, x is 1 where
+legacy's two replies differ, y where new's differs from legacy's first (`gateway.rules.pair_places`). If new is like
+legacy, new's reply is to legacy's first as legacy's second is, so y is 1 no more often than x. Two hypotheses are
+tested, each by a bet that cannot win on average while it holds:
 
 - "new differs no more often than legacy from itself", E[y - x] <= 0 given the past: each pair multiplies what is held
   by 1 + f (y - x), with a fraction f of 0..1. It has a mean of at most 1, so the product is a supermartingale that

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from gateway.rules.compare import ABSENT, Difference, Kind, Naming, Rules, as_it_is, compare
+from gateway.rules.compare import ABSENT, MAX_DIFFERENCES, Difference, Kind, Naming, Rules, as_it_is, compare
 from gateway.rules.events import read_events
 from gateway.rules.json_text import read_json
 from gateway.rules.lines import compare_lines
@@ -80,16 +80,20 @@ class Reply:
         return (self.header("content-type") or "").partition(";")[0].strip().lower()
 
     def text(self) -> str:
-        """As UTF-8; what is none becomes U+FFFD."""
-        return self.body.decode("utf-8", "replace")
+        """As UTF-8. Bytes that are none are written out, so that texts of other bytes are other texts."""
+        return self.body.decode("utf-8", "backslashreplace")
 
     def json(self) -> Any:
         """Raises ValueError where it is no JSON. Integers are exact, however long."""
         return read_json(self.body)
 
 
-def compare_replies(legacy: Reply, new: Reply, rules: ReplyRules) -> tuple[Difference, ...]:
-    """Status first, then headers, then the body: of two statuses the bodies differ as they must, and are not told."""
+def compare_replies(
+    legacy: Reply, new: Reply, rules: ReplyRules, *, most: int = MAX_DIFFERENCES
+) -> tuple[Difference, ...]:
+    """Status first, then headers, then the body: of two statuses the bodies differ as they must, and are not told.
+    most: differences of a body.
+    """
     if legacy.status != new.status:
         return (Difference(Kind.VALUE, "status", legacy.status, new.status),)
     plain = legacy.naming is as_it_is and new.naming is as_it_is
@@ -98,7 +102,7 @@ def compare_replies(legacy: Reply, new: Reply, rules: ReplyRules) -> tuple[Diffe
     try:
         found = _headers(legacy, new, rules)
         if not (plain and legacy.body == new.body):
-            found += _bodies(legacy, new, rules)
+            found += _bodies(legacy, new, rules, most)
     except Exception as error:  # noqa: BLE001 - a fault of ours must not cost more than this comparison
         how = f"could not be compared: {type(error).__name__}"
         return (Difference(Kind.VALUE, "body", _digest(legacy.body), _digest(new.body), how),)
@@ -151,16 +155,21 @@ def _masked(text: str, rules: ReplyRules) -> str:
     return text
 
 
-def _bodies(legacy: Reply, new: Reply, rules: ReplyRules) -> Sequence[Difference]:
-    how = rules.as_ or _by_type(legacy)
+def how_compared(reply: Reply, rules: ReplyRules) -> str:
+    """What the body of a reply is compared as: `json`, `events`, `text`, `digest` or `ignore`."""
+    return rules.as_ or _by_type(reply)
+
+
+def _bodies(legacy: Reply, new: Reply, rules: ReplyRules, most: int) -> Sequence[Difference]:
+    how = how_compared(legacy, rules)
     if how == "ignore":
         return ()
     naming = (legacy.naming, new.naming)
     if how == "events":
-        return compare(read_events(legacy.text()), read_events(new.text()), rules.body, naming=naming)
+        return compare(read_events(legacy.text()), read_events(new.text()), rules.body, naming=naming, most=most)
     if how == "json":
         try:
-            return compare(legacy.json(), new.json(), rules.body, naming=naming)
+            return compare(legacy.json(), new.json(), rules.body, naming=naming, most=most)
         except ValueError:
             how = "text"  # one of them says that it is JSON and is not: what they are is told by their lines
     if how == "text":

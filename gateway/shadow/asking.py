@@ -77,6 +77,7 @@ class Asking:
         request = self._speech.request(exchange, side, copy.asked)
         if side is Side.NEW:
             request.admit = lambda: self._admit(exchange.feature)
+        self._throughput.spend(len(copy.asked))
         ticket, well, began = guard.enter(), None, time.perf_counter()
         try:
             response = await client.send(request)

@@ -18,9 +18,10 @@ from gateway.rules.compared import Pair
 from gateway.rules.confirm import confirmed, is_in_a_changing_list
 from gateway.rules.fingerprint import kind_and_place, kind_of
 from gateway.rules.noise import Verdict
+from gateway.rules.pair_places import pair_places
 from gateway.shadow.asking import Answer, Asking, NoAnswerError
 from gateway.shadow.copy import Copy
-from gateway.shadow.judging import Judged, Judging, Measure
+from gateway.shadow.judging import MAX_TOLD, Judged, Judging, Measure
 
 SAFE: Final = frozenset((b"GET", b"HEAD"))
 """What may be read as often as one likes. OPTIONS and TRACE are not worth it."""
@@ -60,7 +61,10 @@ class Comparing:
         judged = await self._judging.judge(legacy, new, by, copy)
         if again is not None:
             itself = await self._judging.differences(legacy, again, by, copy)
-            self._note_pair(exchange, copy, judged, itself)
+            copy.give_back(len(again.body))
+            self._note_pair(exchange, copy, itself, judged.differences)
+        elif copy.wants_pair:
+            await self._ask_for_a_pair(exchange, copy, legacy, by)
         outcome, differences = ShadowOutcome.MATCH, judged.differences
         if differences and exchange.method in SAFE:
             differences = await self._confirm(exchange, copy, judged, legacy, by)
@@ -72,17 +76,15 @@ class Comparing:
     # -- ask
 
     async def _ask(self, exchange: Exchange, copy: Copy, limit: int) -> tuple[Answer, Answer, Answer | None]:
-        """Legacy's, new's, and where a pair is wanted legacy's once more: the two that are asked now at the same time,
-        so that what changes meanwhile changes for both.
+        """Legacy's, new's, and where legacy has answered and a pair is wanted legacy's once more. It is asked at the
+        same time as new, so that what changes meanwhile changes for both.
         """
         given = self._asking.given(exchange, copy)
-        other = Side.LEGACY if given.side is Side.NEW else Side.NEW
-        wanted = [other, Side.LEGACY] if copy.wants_pair else [other]
-        answers = await self._each(exchange, copy, wanted, limit)
-        again = answers[1] if copy.wants_pair else None
         if given.side is Side.NEW:
-            return answers[0], given, again
-        return given, answers[0], again
+            return await self._asking.ask(exchange, copy, Side.LEGACY, limit=limit), given, None
+        wanted = [Side.NEW, Side.LEGACY] if copy.wants_pair else [Side.NEW]
+        answers = await self._each(exchange, copy, wanted, limit)
+        return given, answers[0], answers[1] if copy.wants_pair else None
 
     async def _each(self, exchange: Exchange, copy: Copy, sides: list[Side], limit: int) -> list[Answer]:
         """All at once. Raises NoAnswerError of the first that has none, when all have ended."""
@@ -96,29 +98,48 @@ class Comparing:
             answers.append(answer)
         return answers
 
-    def _note_pair(self, exchange: Exchange, copy: Copy, judged: Judged, legacy_itself: tuple[Difference, ...]) -> None:
-        places = frozenset(map(kind_and_place, legacy_itself)), frozenset(map(kind_and_place, judged.differences))
-        self._verdicts.pair(Pair(exchange.feature, copy.plan.route, *places))
+    async def _ask_for_a_pair(self, exchange: Exchange, copy: Copy, legacy: Answer, by: Measure) -> None:
+        """Where new has answered, its reply is the oldest, and would differ by all that has changed since then. So it
+        is asked again, with legacy. Without a reply there is no pair.
+        """
+        try:
+            legacy_again, new_again = await self._each(exchange, copy, [Side.LEGACY, Side.NEW], by.limit)
+            itself = await self._judging.differences(legacy, legacy_again, by, copy)
+            of_new = await self._judging.differences(legacy, new_again, by, copy)
+        except NoAnswerError:
+            return
+        copy.give_back(len(legacy_again.body) + len(new_again.body))
+        self._note_pair(exchange, copy, itself, of_new)
+
+    def _note_pair(
+        self, exchange: Exchange, copy: Copy, legacy_itself: tuple[Difference, ...], of_new: tuple[Difference, ...]
+    ) -> None:
+        self._verdicts.pair(Pair(exchange.feature, copy.plan.route, *pair_places(legacy_itself, of_new)))
 
     # -- confirm
 
     async def _confirm(
         self, exchange: Exchange, copy: Copy, judged: Judged, legacy: Answer, by: Measure
     ) -> tuple[Difference, ...]:
-        """Those that are seen again. Where nobody can be read again, none is.
+        """Those that are seen again. Raises NoAnswerError where a side cannot be read again: nothing is known of them.
 
         Where a list of legacy's has changed between two readings, it is being changed by somebody, and may have been
         between the two sides once more, and with as many items: then they are read again, up to ROUNDS times.
         """
-        left = judged.differences
+        left, held = judged.differences, 0
         for _ in range(ROUNDS):
             try:
                 legacy_again, new_again = await self._each(exchange, copy, [Side.LEGACY, Side.NEW], by.limit)
                 again = await self._judging.differences(legacy_again, new_again, by, copy)
                 itself = await self._judging.differences(legacy, legacy_again, by, copy)
             except NoAnswerError:
-                return confirmed(left, (), ())
-            left, legacy = confirmed(left, again, itself), legacy_again
+                failures = confirmed(left, (), ())
+                if failures:
+                    return failures
+                raise
+            left, legacy = confirmed(left, again, itself, most=MAX_TOLD), legacy_again
+            copy.give_back(held + len(new_again.body))
+            held = len(legacy_again.body)
             if not is_in_a_changing_list(left, itself):
                 break
         return left

@@ -70,12 +70,14 @@ class Copy:
     @property
     def asked(self) -> bytes:
         """The request's body, b"" where it has none."""
-        return b"".join(self._asked)
+        self._asked = [b"".join(self._asked)]
+        return self._asked[0]
 
     @property
     def body(self) -> bytes:
         """The reply's."""
-        return b"".join(self._replied)
+        self._replied = [b"".join(self._replied)]
+        return self._replied[0]
 
     def ask(self, piece: bytes) -> None:
         """A piece of the request's body, or all of it, on its way to the upstream."""

@@ -16,6 +16,7 @@ import structlog
 from gateway.exchange import Exchange
 from gateway.model import ALL, ShadowOutcome, Side
 from gateway.rules.compared import Asked, Compared
+from gateway.rules.conditional import is_about_a_copy
 from gateway.rules.fingerprint import kind_of
 from gateway.rules.plan import Plan, ShadowPlan
 from gateway.rules.policy import FeaturePolicy
@@ -111,6 +112,8 @@ class Shadows:
         well = exchange.response_complete and exchange.error is None and copy.status and copy.whole
         if not well or exchange.fell_back:
             return ShadowOutcome.DROPPED_PRIMARY_FAILED
+        if is_about_a_copy(exchange.method, exchange.fields, copy.status):
+            return ShadowOutcome.DROPPED_CONDITIONAL
         if self._stopped:
             return ShadowOutcome.DROPPED_SHUTDOWN
         if exchange.side is Side.LEGACY and not self._may_ask_new(exchange.feature):

@@ -12,6 +12,8 @@ from gateway.rules.compare import (
     ABSENT,
     MAX_DEPTH,
     MAX_DIFFERENCES,
+    MAX_PATH,
+    MAX_WHOLE_DEPTH,
     Difference,
     Kind,
     Rules,
@@ -19,6 +21,7 @@ from gateway.rules.compare import (
     compare,
     type_name,
 )
+from gateway.rules.fingerprint import place_of
 from gateway.rules.json_path import parse_path, show_path
 from gateway.rules.shapes import SHAPES, moment, parse_shape
 
@@ -105,6 +108,7 @@ def test_a_planted_difference_is_found_at_its_place_and_only_there_until_it_is_i
     holder[path[-1]] = planted
     (difference,) = compare(value, other)
     assert difference.path == show_path(path)
+    assert difference.place == place_of(Difference(difference.kind, difference.path, 1, 2))
     assert difference.kind in (Kind.VALUE, Kind.TYPE)
     assert compare(value, other, rules(ignore=[show_path(path)])) == ()
 
@@ -375,6 +379,34 @@ def test_unordered_lists_that_nothing_pairs_do_not_take_long():
 
 def test_what_is_told_is_bounded():
     assert len(compare([*range(MAX_DIFFERENCES + 5)], [])) == MAX_DIFFERENCES
+
+
+def test_as_many_are_told_as_are_wanted():
+    assert [each.path for each in compare([1, 2, 3], [4, 5, 6], most=2)] == ["$[0]", "$[1]"]
+
+
+def test_paths_are_bounded_and_what_stands_side_by_side_has_its_own():
+    key = "k k" * 10_000
+    found = compare({key: [1, 2], "a": [3, {"b": 4}]}, {key: [5, 6], "a": [7, {"b": 8}]})
+    assert [each.path for each in found[2:]] == ["$.a[0]", "$.a[1].b"]
+    assert {len(each.path) for each in found[:2]} == {MAX_PATH}
+    assert [each.place for each in found] == ["$.*[*]", "$.*[*]", "$.a[*]", "$.a[*].b"]
+
+
+def test_a_value_deep_down_is_found_where_it_stands():
+    legacy, new = 3999, 3999.0
+    for _ in range(MAX_WHOLE_DEPTH + 20):
+        legacy, new = [legacy, {"same": [1.5, None, float("nan")]}], [new, {"same": [1.5, None, float("nan")]}]
+    assert found(legacy, new) == [("type", "$" + "[0]" * (MAX_WHOLE_DEPTH + 20))]
+
+
+def test_of_two_tolerances_for_numbers_the_first_counts_and_one_for_times_beside_it():
+    limits = {"$.n": Tolerance(0.01), "$..n": Tolerance(50), "$..*": Tolerance(5.0, "s")}
+    assert found({"n": 10}, {"n": 40}, tolerance=limits) == [("value", "$.n")]
+    assert found({"n": 10}, {"n": 10.005}, tolerance={**limits, "$.n": Tolerance(1.0)}) == [("type", "$.n")]
+    assert found({"m": {"n": 10}}, {"m": {"n": 40}}, tolerance=limits) == []
+    times = {"n": "2026-11-30T10:00:00Z"}, {"n": "2026-11-30T10:00:03Z"}
+    assert found(*times, tolerance=limits) == []
 
 
 def test_a_caller_deep_in_calls_gets_a_difference_and_no_error():

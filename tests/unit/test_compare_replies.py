@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.rules.compare import Rules
+from gateway.rules.compare import Kind, Rules
 from gateway.rules.events import read_events
 from gateway.rules.json_path import parse_path
-from gateway.rules.lines import MAX_LINES, MAX_MATCHED
+from gateway.rules.lines import MAX_LINES, MAX_MATCHED, compare_lines
 from gateway.rules.replies import Reply, ReplyRules, compare_replies
 from gateway.rules.shapes import parse_shape
 
@@ -151,6 +151,17 @@ def test_how_lines_end_and_blanks_at_their_end_are_no_difference(kind):
     legacy = reply("<p>\r\n  one \t\r\n</p>\n", ("content-type", kind))
     assert found(legacy, reply("<p>\n  one\n</p>  \n", ("content-type", kind))) == []
     assert found(legacy, reply("<p>\n one\n</p>\n", ("content-type", kind))) == [("value", "line 2")]
+
+
+def test_lines_that_are_much_alike_are_compared_by_their_numbers():
+    """To look for those that moved would take minutes where every line is like every other."""
+    rows = ["<tr>", "<td>", "</td>", "</tr>"] * 74
+    legacy, new = "\n".join(["x", *rows, "y"]), "\n".join(["z", *rows[::-1], "q"])
+    found = compare_lines(legacy, new)
+    assert (len(found), {each.kind for each in found}) == (MAX_LINES, {Kind.VALUE})
+    few = ["<tr>", "<td>", "</td>", "</tr>"] * 5
+    found = compare_lines("\n".join(few), "\n".join([*few[:8], "<hr>", *few[8:]]))
+    assert [(each.kind, each.new) for each in found] == [(Kind.EXTRA, "<hr>")]
 
 
 def test_long_texts_that_differ_all_over_are_compared_line_by_line():

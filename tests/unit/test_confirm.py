@@ -26,6 +26,34 @@ def test_another_index_is_the_same_place_and_another_kind_is_not_the_same():
     assert confirmed(at("$.a"), at("$.a", kind=Kind.TYPE), ()) == ()
 
 
+def test_what_changes_in_one_item_or_line_excuses_no_other():
+    rows = at("$.rows[0].value", "$.rows[1].value", "$.rows[1].value.deep")
+    assert confirmed(rows, rows, at("$.rows[0].value")) == rows[1:]
+    assert confirmed(rows, rows, at("$.rows[1]")) == rows[:1]
+    lines = at("line 2", "line 3")
+    assert confirmed(lines, lines, at("line 2")) == at("line 3")
+    for kind in (Kind.TYPE, Kind.MISSING):
+        items = at("$.rows[0].value", "$.rows[1].value", kind=kind)
+        assert confirmed(items, items, items[:1]) == items[1:]
+
+
+def test_a_list_that_gets_longer_excuses_all_its_items_but_for_their_type():
+    first = at("$.rows[0]", "$.rows[1].value", "$.rows[2].value.deep")
+    for kind in (Kind.MISSING, Kind.EXTRA):
+        assert confirmed(first, first, at("$.rows[9]", kind=kind)) == ()
+    other_type = at("$.rows[0]", kind=Kind.TYPE)
+    assert confirmed(other_type, other_type, at("$.rows[9]", kind=Kind.EXTRA)) == other_type
+    key = at('$.rows["9"]', kind=Kind.EXTRA)
+    assert confirmed(first, first, key) == first
+
+
+def test_where_not_all_of_legacys_differences_are_known_its_kinds_of_places_are_unsteady():
+    first = at("$.rows[7].at", "$.rows[7].n", "$.total")
+    itself = at("$.rows[0].at", "$.rows[1].at")
+    assert confirmed(first, first, itself, most=3) == first
+    assert confirmed(first, first, itself, most=2) == at("$.rows[7].n", "$.total")
+
+
 def test_where_legacy_differs_from_itself_nothing_counts():
     first = at("$.at", "$.items[0].n", "$.items[0].n.deep", "$.b")
     assert confirmed(first, first, at("$.at", "$.items[4]", kind=Kind.MISSING)) == at("$.b")

@@ -7,15 +7,14 @@ from hypothesis import strategies as st
 from gateway.rules.compare import Difference, Kind
 from gateway.rules.fingerprint import (
     DIGITS,
-    MAX_PLACE,
     fingerprint,
     kind_and_place,
     kind_of,
-    looks_like_an_id,
     place_of,
     without_aspect,
 )
 from gateway.rules.json_path import show_path
+from gateway.rules.place_names import MAX_PLACE, looks_like_an_id
 
 UUID = "7f8a1de2-1111-4c3f-9d6e-000000000001"
 

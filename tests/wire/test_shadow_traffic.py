@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import json
 
 import pytest
 
@@ -10,36 +9,7 @@ from gateway.model import BasisPoints
 from gateway.rules.noise import Verdict
 from tests.support.proxy_harness import OUR_EDGE, gateway, two
 from tests.support.scripted_upstream import answer_all, applies, eventually, serving, unused_port
-
-USER = "x-user: a"
-TARGET = "/api/auth/x?y=1"
-
-
-def shadowed(old, new, *, percent=0, feature="", route="", top=""):
-    """A file whose feature is shadowed whole."""
-    fields = ", ".join(filter(None, ["key: ['header:x-user']", "shadow_percent: 100", feature]))
-    text = two(old, new, percent=percent, feature=fields, top=top)
-    return text.replace("feature: auth}", f"feature: auth{route}}}")
-
-
-def saying(*replies):
-    """A script: these replies in turn, the last one again and again, on whatever connection."""
-    left = list(replies)
-
-    async def script(peer):
-        while await peer.request():
-            await peer.send(left.pop(0) if len(left) > 1 else left[0])
-
-    return script
-
-
-def json_reply(value, *lines, status=200, content_type="application/json"):
-    return raw_reply(json.dumps(value).encode(), f"content-type: {content_type}", *lines, status=status)
-
-
-def raw_reply(body, *lines, status=200):
-    head = "".join(f"{line}\r\n" for line in [f"HTTP/1.1 {status} X", f"content-length: {len(body)}", *lines])
-    return head.encode() + b"\r\n" + body
+from tests.support.shadow_file import TARGET, USER, json_reply, raw_reply, saying, shadowed
 
 
 @applies(*OUR_EDGE)
@@ -589,13 +559,13 @@ async def test_what_is_known_of_noise_decides(server, verdict):
 
 
 @applies(*OUR_EDGE)
-async def test_a_pair_where_new_answered_asks_legacy_twice(server):
+async def test_a_pair_where_new_answered_asks_legacy_twice_and_new_as_late(server):
     async with serving(answer_all) as old, serving(answer_all) as new:
         text = shadowed(old, new, percent=100, feature="noise_percent: 100")
         async with gateway(text, server) as gw, gw.client() as client:
             await client.get(TARGET, USER)
             await gw.until_shadowed(match=1)
-            assert (len(old.requests), len(new.requests)) == (2, 1)
+            assert (len(old.requests), len(new.requests)) == (2, 2)
             (pair,) = gw.book.pairs
             assert (pair.legacy_places, pair.new_places) == (frozenset(), frozenset())
 
