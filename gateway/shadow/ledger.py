@@ -30,7 +30,7 @@ from gateway.shadow.store import CompareStore
 FLUSH_SECONDS: Final = 1.0
 READ_SECONDS: Final = 3.0
 TELL_SECONDS: Final = 60.0
-"""While it goes on that Redis does not take what is sent, it is logged so often."""
+"""What goes on being wrong with Redis, or with a feature's keys there, is logged so often."""
 LAST_SECONDS: Final = 1.0
 """For the last flush, when the worker ends."""
 FULL_SECONDS: Final = 30.0
@@ -66,7 +66,7 @@ class Ledger:
         self._asked: set[str] = set()
         self._known: set[str] = set()
         self._read_at = 0.0
-        self._told_at: float | None = None
+        self._told_at: dict[str, float] = {}
 
     # -- for the data plane
 
@@ -144,9 +144,13 @@ class Ledger:
             return
         try:
             await self._flush(self._store)
+        except STORE_ERRORS as error:
+            self._tell("comparisons: Redis does not take them; they are kept, as far as there is room", in_words(error))
+            return
+        try:
             await self._read_back(self._store)
         except STORE_ERRORS as error:
-            self._tell(in_words(error))
+            self._tell("comparisons: what other machines know of noise cannot be read", in_words(error))
 
     async def aclose(self) -> None:
         """Sends what is left, for a moment, and lets go of Redis."""
@@ -180,6 +184,8 @@ class Ledger:
         self._full.update(dict.fromkeys(answer.full, self._clock() + FULL_SECONDS))
         for print_ in answer.wanted:
             self._full.pop(print_, None)
+        for feature, problem in answer.problems:
+            self._tell("comparisons: a part of a feature is not taken, and lost", problem, feature=feature)
 
     async def _read_back(self, store: CompareStore) -> None:
         """After a flush that was answered, so that what is read holds all that was sent."""
@@ -189,14 +195,16 @@ class Ledger:
         if now - self._read_at < READ_SECONDS and self._asked <= self._known:
             return
         features = self._known | self._asked
-        self._read = await store.read_pairs(features)
+        self._read, refused = await store.read_pairs(features)
         self._since = PairTable()
+        for feature, error in refused.items():
+            self._tell("comparisons: pairs of a feature cannot be read", in_words(error), feature=feature)
         self._known, self._asked, self._read_at = features, set(), now
 
-    def _tell(self, problem: str) -> None:
-        now = self._clock()
-        if self._told_at is None or now - self._told_at >= TELL_SECONDS:
-            log.warning(
-                "comparisons: Redis does not take them; they are kept, as far as there is room", problem=problem
-            )
-            self._told_at = now
+    def _tell(self, what: str, problem: str, **more: str) -> None:
+        """Each that is told, and each feature's, for itself; now and then."""
+        now, key = self._clock(), " ".join((what, *more.values()))
+        told_at = self._told_at.get(key)
+        if told_at is None or now - told_at >= TELL_SECONDS:
+            log.warning(what, problem=problem, **more)
+            self._told_at[key] = now

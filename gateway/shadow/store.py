@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
-from gateway.compare.keys import CompareKeys, pair_field
+from gateway.compare.keys import CompareKeys, pair_field, text_of
 from gateway.compare.pairs import read_pairs
 from gateway.flags.client import client_for
+from gateway.flags.errors import in_words
 from gateway.rules.pairs import PairTable
 from gateway.shadow.batch import Batch, Found
 from gateway.shadow.script import SCRIPT
@@ -21,11 +22,12 @@ _DIGEST: Final = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest(
 @dataclass(frozen=True, slots=True)
 class Answer:
     """Fingerprints: full: of which no more samples are wanted; wanted: that are new there and have no example, since
-    somebody has cleared them.
+    somebody has cleared them. problems: what was refused, and is lost: features, each with the first error in words.
     """
 
     full: frozenset[str] = frozenset()
     wanted: frozenset[str] = frozenset()
+    problems: tuple[tuple[str, str], ...] = ()
 
 
 class CompareStore:
@@ -44,7 +46,7 @@ class CompareStore:
         """Takes one flush into Redis. number: higher than that of every flush before, and the same when this one is
         tried again: then it is taken once, whichever answer was lost.
 
-        Raises one of STORE_ERRORS.
+        Raises one of STORE_ERRORS, and then it may be tried again.
         """
         content = orjson.dumps(_document(batch, keep_seconds), option=orjson.OPT_NON_STR_KEYS)
         arguments = (
@@ -58,10 +60,15 @@ class CompareStore:
             reply = await redis.eval(SCRIPT, *arguments)
         if reply[0] != b"taken":
             return Answer()
-        return Answer(*(frozenset(fingerprint.decode() for fingerprint in each) for each in reply[1:]))
+        _, full, wanted, problems = reply
+        return Answer(
+            full=frozenset(fingerprint.decode() for fingerprint in full),
+            wanted=frozenset(fingerprint.decode() for fingerprint in wanted),
+            problems=tuple((feature.decode(), in_words(ResponseError(text_of(text)))) for feature, text in problems),
+        )
 
-    async def read_pairs(self, features: Iterable[str]) -> PairTable:
-        """What all machines have sent of these. Raises one of STORE_ERRORS."""
+    async def read_pairs(self, features: Iterable[str]) -> tuple[PairTable, dict[str, ResponseError]]:
+        """What all machines have sent of these, and which of them are refused. Raises one of STORE_ERRORS."""
         return await read_pairs(self._redis, self._keys, features)
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import itertools
 import time
 
 import orjson
@@ -23,40 +22,7 @@ from gateway.shadow.ledger import KEEP_SECONDS, TELL_SECONDS, Ledger
 from tests.support.comparing import JSON, ROUTE, compared, reply, shadow_plan
 from tests.support.flagtools import until, watching
 
-_NAMES = itertools.count()
 PLAN = shadow_plan()
-
-
-@pytest.fixture
-def namespace():
-    return f"cmp{next(_NAMES)}"
-
-
-@pytest.fixture
-async def reader(shared_valkey, namespace):
-    reader = CompareReader(url=shared_valkey.url, namespace=namespace)
-    yield reader
-    await reader.aclose()
-
-
-@pytest.fixture
-async def ledgers(shared_valkey, namespace):
-    """Makes workers of one namespace."""
-    made = []
-
-    def make(**more):
-        made.append(Ledger(url=shared_valkey.url, namespace=namespace, **more))
-        return made[-1]
-
-    yield make
-    for ledger in made:
-        await ledger.aclose()
-
-
-@pytest.fixture
-def plain_client(shared_valkey):
-    with shared_valkey.client() as client:
-        yield client
 
 
 async def test_what_one_worker_has_found_is_read_back(ledgers, reader):
