@@ -74,7 +74,7 @@ def _differences(feature: str, stored: Stored, table: PairTable) -> Iterator[dic
             route, place, example = fixed["route"], fixed["place"], fixed["example"]
             named, _, where = place.partition(" ")
             kind = without_aspect(named)
-            change = fixed["change"]
+            change, place_id = fixed["change"], fixed.get("place_id", place)
         except (ValueError, TypeError, KeyError, AttributeError):
             continue
         own = counts.get(text_of(raw), {})
@@ -93,13 +93,13 @@ def _differences(feature: str, stored: Stored, table: PairTable) -> Iterator[dic
             "samples": [
                 each for each in texts_of(stored.samples.get(raw, b"").split()) if each.encode() in stored.kept
             ],
-            "noise": _noise(table, feature, route, place),
+            "noise": _noise(table, feature, route, place_id),
             "values": _values(own),
         }
 
 
-def _noise(table: PairTable, feature: str, route: str, place: str) -> dict[str, Any]:
-    counts = counts_in((table,), feature, route, place)
+def _noise(table: PairTable, feature: str, route: str, place_id: str) -> dict[str, Any]:
+    counts = counts_in((table,), feature, route, place_id)
     return {
         "verdict": verdict(counts).value,
         "both": counts.both,

@@ -39,9 +39,9 @@ class CompareKeys:
         return f"{self.prefix}writer:{writer}"
 
 
-def pair_field(route: str, place: str | None = None) -> str:
+def pair_field(route: str, place_id: str | None = None) -> str:
     """A field of `pairs`: how often legacy was asked twice on a route, or what came of it at one place there."""
-    return orjson.dumps([route] if place is None else [route, place]).decode()
+    return orjson.dumps([route] if place_id is None else [route, place_id]).decode()
 
 
 def read_pair_field(field: bytes) -> tuple[str, str | None] | None:

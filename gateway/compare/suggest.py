@@ -14,6 +14,7 @@ from gateway.compare.lists import ListFinding, look_at_lists
 from gateway.compare.words import count
 from gateway.rules.json_path import parse_path
 from gateway.rules.noise import Verdict
+from gateway.rules.secrecy import HIDDEN
 from gateway.rules.shapes import SHAPES
 from gateway.rules.traits import NUMBER, SHAPE_TRAITS
 
@@ -159,6 +160,8 @@ def _plural(noun: str) -> str:
 def _can_be_named(place: str) -> bool:
     if place.startswith("header:"):
         return True
+    if HIDDEN in place:
+        return False
     try:
         parse_path(place)
     except ValueError:
@@ -169,6 +172,8 @@ def _can_be_named(place: str) -> bool:
 def _unnameable(place: str) -> str:
     if place == "status":
         return "no rule makes one status like another"
+    if HIDDEN in place:
+        return "a key in it is a secret, so the place cannot be told"
     if place == "line":
         return "text is compared by lines; `mask` with a regular expression hides what varies in them"
     return "bytes are like each other or not; `body` says how they are compared"

@@ -21,6 +21,7 @@ from gateway.rules.plan import ShadowPlan
 from gateway.shadow.batch import Batch, Found, Waiting
 from gateway.shadow.differences import groups_of
 from gateway.shadow.samples import prepare
+from gateway.shadow.shown_places import ShownPlaces
 
 MAX_REQUESTS_EACH: Final = 3
 """Of one distinct difference, told for whoever wants to try one."""
@@ -85,6 +86,7 @@ class Tally:
         tally = self.features.setdefault(compared.feature, FeatureTally())
         fresh: dict[str, Found] = {}
         shown: list[Difference] = []
+        places = ShownPlaces(compared, plan)
         for group in groups_of(compared.differences):
             print_ = fingerprint(compared.feature, compared.route, group.difference)
             known = tally.differences.get(print_)
@@ -93,7 +95,7 @@ class Tally:
                     tally.over += 1
                     continue
                 when, change = compared.when, group.difference.kind.value
-                known = Difference(Found(compared.feature, compared.route, group.place, change, when, when))
+                known = Difference(Found(compared.feature, compared.route, places(group.place), change, when, when))
                 tally.differences[print_] = known
                 fresh[print_] = known.found
             traits = frozenset(f"{TRAIT}{trait}" for trait in group.traits)

@@ -19,7 +19,8 @@ MAX_SAMPLE_BYTES: Final = 512 * 1024
 
 @dataclass(slots=True)
 class Found:
-    """One distinct difference. place: as pairs name it. example: as it is written without secrets, None before.
+    """One distinct difference. place: as it is told, place_id: as pairs name it. example: as it is written without
+    secrets, None before.
 
     times: how often it was seen. counts: by outcome, and under `is:TRAIT` how often its values had a trait. furthest:
     how far numbers or times were apart at most.
@@ -35,6 +36,7 @@ class Found:
     times: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     furthest: float | None = None
+    place_id: str = ""
 
     def saw(self, when: float, names: frozenset[str], furthest: float | None) -> None:
         """It was there once more."""

@@ -23,8 +23,9 @@ from gateway.rules.noise import Verdict, verdict
 from gateway.rules.pairs import PairTable, counts_in
 from gateway.rules.plan import ShadowPlan
 from gateway.shadow.batch import Batch, Found, Waiting
-from gateway.shadow.differences import Group, groups_of, stored_place
+from gateway.shadow.differences import Group, groups_of, place_id
 from gateway.shadow.samples import prepare
+from gateway.shadow.shown_places import ShownPlaces
 from gateway.shadow.store import CompareStore
 
 FLUSH_SECONDS: Final = 1.0
@@ -80,10 +81,10 @@ class Ledger:
         """One whose replies differed, whatever that was found to be: its differences, and both replies while samples of
         these are wanted. What is a secret is hidden here.
         """
-        batch, wanted = self._batch, []
+        batch, wanted, places = self._batch, [], ShownPlaces(compared, plan)
         for group in groups_of(compared.differences):
             print_ = fingerprint(compared.feature, compared.route, group.difference)
-            found = batch.found.get(print_) or self._new(print_, compared, group)
+            found = batch.found.get(print_) or self._new(print_, compared, group, places)
             if found is None:
                 batch.leave_out(compared.feature, "differences")
                 continue
@@ -101,8 +102,8 @@ class Ledger:
         stored = Pair(
             pair.feature,
             pair.route,
-            frozenset(map(stored_place, pair.legacy_places)),
-            frozenset(map(stored_place, pair.new_places)),
+            frozenset(map(place_id, pair.legacy_places)),
+            frozenset(map(place_id, pair.new_places)),
         )
         self._batch.leave_out(pair.feature, "places", self._batch.pairs.add(stored))
 
@@ -111,18 +112,21 @@ class Ledger:
         this one's own. place: as in a Pair, `body $.id`.
         """
         self._asked.add(feature)
-        return verdict(counts_in(self._pair_tables, feature, route, stored_place(place)))
+        return verdict(counts_in(self._pair_tables, feature, route, place_id(place)))
 
     @property
     def _pair_tables(self) -> tuple[PairTable, ...]:
         outgoing = (self._outgoing.pairs,) if self._outgoing is not None else ()
         return self._read, self._since, *outgoing, self._batch.pairs
 
-    def _new(self, print_: str, compared: Compared, group: Group) -> Found | None:
+    def _new(self, print_: str, compared: Compared, group: Group, places: ShownPlaces) -> Found | None:
         """None where there is no room for one more."""
         when, change = compared.when, group.difference.kind.value
-        found = Found(compared.feature, compared.route, group.place, change, when, when)
-        return found if self._batch.add_found(print_, found) else None
+        found = Found(compared.feature, compared.route, "", change, when, when, place_id=place_id(group.place))
+        if not self._batch.add_found(print_, found):
+            return None
+        found.place = places(group.place)
+        return found
 
     def _wants_sample(self, print_: str) -> bool:
         until = self._full.get(print_)

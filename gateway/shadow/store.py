@@ -95,7 +95,13 @@ def _document(batch: Batch, keep_seconds: int) -> dict[str, Any]:
 
 def _found(fingerprint: str, found: Found) -> tuple[Any, ...]:
     """As the script takes it apart. Times and distances are texts: Lua would round them."""
-    fixed = {"route": found.route, "place": found.place, "change": found.change, "example": found.example}
+    fixed = {
+        "route": found.route,
+        "place": found.place,
+        "place_id": found.place_id,
+        "change": found.change,
+        "example": found.example,
+    }
     return (
         fingerprint,
         orjson.dumps(fixed).decode(),

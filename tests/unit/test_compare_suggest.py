@@ -106,6 +106,13 @@ def test_numbers(furthest, legacy, noise, key, value):
     assert (getattr(rule, "key", None), getattr(rule, "value", None)) == (key, value)
 
 
+def test_a_key_that_is_hidden_is_not_taken_for_a_pattern():
+    """`***` reads as three steps."""
+    left = one(found("$.sessions.***", 9, noise=NOISE, uuid=9))
+    assert isinstance(left, Left)
+    assert "a key in it is a secret" in left.why
+
+
 @pytest.mark.parametrize("place", ["status", "line", "body", "$.cut off["])
 def test_what_no_rule_can_name_is_left_with_its_reason(place):
     left = one(found(place, 40, noise=NOISE))

@@ -2,14 +2,18 @@
 
 import timeit
 
+import pytest
+
 from gateway.compare.limits import MAX_DIFFERENCES
 from gateway.model import ShadowOutcome
-from gateway.rules.compared import Pair
+from gateway.rules.compared import Asked, Pair
 from gateway.rules.noise import Verdict
+from gateway.rules.place_names import MAX_PLACE
 from gateway.shadow.batch import MAX_HELD_BYTES, MAX_SAMPLE_BYTES, MAX_WAITING, Batch, Waiting
-from gateway.shadow.differences import groups_of, stored_place
+from gateway.shadow.differences import groups_of, place_id, stored_place
 from gateway.shadow.ledger import Ledger
 from gateway.shadow.samples import prepare
+from gateway.shadow.shown_places import ShownPlaces
 from tests.support.comparing import compared, difference, shadow_plan
 
 PLAN = shadow_plan()
@@ -116,3 +120,56 @@ def test_places_tell_nothing_below_a_secrets_name():
     assert stored_place('body $.plain["hunter') == 'body $.plain["hunter'
     assert stored_place("body line") == "body line"
     assert "eyJhbGci" not in stored_place('body $["eyJhbGci.eyJzdWIi.c2lnbmF0"]')
+
+
+REDACT = ("$.people", "$.items[0].by", "$..mails", '$.users["4200"].roles', "$.all[*]")
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("body $.plain.name", "body $.plain.name"),
+        ("body $.people", "body $.people"),
+        ('body:type $.people["ann smith"].city[*].zip', "body:type $.people.*.*[*].*"),
+        ("body $.items[*].by.ann", "body $.items[*].by.*"),
+        ("body $.items[*].of.ann", "body $.items[*].of.ann"),
+        ("body $.mails.ann", "body $.mails.*"),
+        ("body $.deep.down[*].mails.ann", "body $.deep.down[*].mails.*"),
+        ("body $.users.*.roles.ann", "body $.users.*.roles.*"),
+        ("body $.mail.*.ann[*].bob", "body $.mail.*.ann[*].bob"),
+        ("body $.all[*].ann", "body $.all[*].*"),
+        ("body $.tokens.hunter", "body $.tokens"),
+        ("body $.by.correct-horse.x", "body $.by.*.x"),
+        ('body $["of correct-horse"]', "body $.*"),
+        ('body $["per cent%20"]', "body $.*"),
+        ("body $.asked.much-too-well", "body $.asked.*"),
+        ("body $.asked.in-the-form", "body $.asked.in-the-form"),
+        ("header header:etag", "header header:etag"),
+        ("status status", "status status"),
+        ('body $.whole["half of correct-ho', "body $.whole"),
+        (f"body $.{'a.' * MAX_PLACE}"[: MAX_PLACE + 5], f"body $.{'a.' * MAX_PLACE}"[: MAX_PLACE + 2]),
+    ],
+)
+def test_keys_below_a_redacted_place_and_keys_that_are_secrets_of_the_request_are_told_as_stars(place, told):
+    headers = ("cookie", "sid=correct-horse"), ("x-token", "per cent%20")
+    asked = Asked("POST", "/a", headers, b'{"password": "much-too-well"}')
+    assert ShownPlaces(compared({}, {}, asked=asked), shadow_plan(redact=REDACT))(place) == told
+
+
+def test_a_form_is_read_for_secrets_too_and_a_long_body_is_not():
+    def told(body):
+        return ShownPlaces(compared({}, {}, asked=Asked("POST", "/a", (), body)), PLAN)("body $.asked.in-the-form")
+
+    assert told(b"password=in-the-form&a=b") == "body $.asked.*"
+    assert told(b"password=in-the-form&a=" + b"b" * 100_000) == "body $.asked.in-the-form"
+
+
+def test_pairs_hold_no_text_of_a_place_and_all_below_a_secrets_name_are_one():
+    ledger = alone()
+    ledger.pair(Pair("auth", "/a", frozenset(("body $.sessions.correct-horse",)), frozenset()))
+    ((_, kept),) = ledger._batch.pairs.places["auth"]
+    assert kept == place_id("body $.sessions.correct-horse")
+    assert len(kept) == 12
+    assert place_id("body $.tokens.hunter") == place_id("body $.tokens.two") != place_id("body $.other.two")
+    assert place_id("body $.a") != place_id("body:type $.a")
+    assert place_id('body $["\ud800"]')

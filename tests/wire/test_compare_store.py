@@ -15,9 +15,11 @@ from gateway.flags.keys import Keys
 from gateway.flags.stored import FlagStoreError
 from gateway.model import ShadowOutcome
 from gateway.rules.compared import Asked, Pair
+from gateway.rules.fingerprint import kind_and_place
 from gateway.rules.noise import Verdict
 from gateway.rules.replies import Reply
-from gateway.shadow.batch import MAX_HELD_BYTES
+from gateway.shadow.batch import MAX_HELD_BYTES, MAX_SAMPLE_BYTES
+from gateway.shadow.differences import place_id
 from gateway.shadow.ledger import KEEP_SECONDS, TELL_SECONDS, Ledger
 from tests.support.comparing import JSON, ROUTE, compared, reply, shadow_plan
 from tests.support.flagtools import until, watching
@@ -341,7 +343,7 @@ async def test_an_outage_loses_no_count_and_no_pair(own_valkey, outage):
     assert sum(each["count"] for each in found["differences"]) + found["left_out"]["differences"] == 200
     with own_valkey.client() as plain:
         pairs = plain.hgetall("gateway:compare:auth:pairs")
-    assert pairs == {f'["{ROUTE}"]': "201", f'["{ROUTE}","body $.a"]': "0 0 201"}
+    assert pairs == {f'["{ROUTE}"]': "201", f'["{ROUTE}","{place_id("body $.a")}"]': "0 0 201"}
 
 
 async def test_namespaces_do_not_see_each_other_and_flags_are_not_woken(own_valkey):
@@ -425,6 +427,33 @@ async def test_no_secret_is_in_any_key_or_value_of_the_server(own_valkey):
     assert SECRET not in everything
     assert "c2lnbmF0dXJl" not in everything
     assert "opensesame" not in everything
+
+
+async def test_no_key_of_a_body_that_is_a_secret_is_in_redis_where_no_sample_is_made(own_valkey):
+    """Below a place that is redacted, or a value of the request; and pairs and differences still come together."""
+    secret, pad = "correct-horse-battery-staple", "x" * MAX_SAMPLE_BYTES
+    asked = Asked("GET", "/r", (("cookie", f"sid={secret}"),), b"")
+
+    def side(value):
+        return reply({"sessions": {secret: value}, "people": {"ann smith": {"city": value}}, "pad": pad})
+
+    found = compared(side(1), side(2), asked=asked)
+    places = frozenset(map(kind_and_place, found.differences))
+    ledger = Ledger(url=own_valkey.url, namespace="gateway")
+    ledger.add(found, shadow_plan(redact=("$.people",)))
+    ledger.pair(Pair("auth", ROUTE, places, places))
+    await ledger.turn()
+    assert ledger.verdict("auth", ROUTE, f"body $.sessions.{secret}") is Verdict.UNDECIDED
+    await ledger.aclose()
+    everything = _everything(own_valkey)
+    assert "sessions" in everything
+    for word in (secret, "ann", "smith", "city"):
+        assert word not in everything
+    reader = CompareReader(url=own_valkey.url, namespace="gateway")
+    told = (await reader.feature("auth"))["differences"]
+    await reader.aclose()
+    assert {(each["place"], each["noise"]["both"]) for each in told} == {("$.sessions.*", 1), ("$.people.*.*", 1)}
+    assert all(each["samples"] == [] for each in told)
 
 
 def _everything(server):
