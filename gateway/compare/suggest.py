@@ -16,12 +16,10 @@ from gateway.rules.json_path import parse_path
 from gateway.rules.noise import Verdict
 from gateway.rules.secrecy import HIDDEN
 from gateway.rules.shapes import SHAPES
-from gateway.rules.traits import NUMBER, SHAPE_TRAITS
+from gateway.rules.traits import NEAR, NEAR_SHARE, NUMBER, SHAPE_TRAITS
 
 ENOUGH: Final = 3
 """So often a difference must have been seen for its values alone to tell something."""
-NEAR: Final = 0.1
-"""Of a number: what is not farther away than this share of it is near."""
 
 Key = Literal["ignore", "unordered", "tolerance", "same"]
 Bodies = Mapping[str, Sequence[tuple[Any, Any]]]
@@ -116,9 +114,10 @@ def _by_values(
     if _have(members, NUMBER) != times or place.startswith("header:"):
         return None
     furthest = max((each["values"]["furthest"] or 0.0 for each in members), default=0.0)
-    if furthest > 0 and all(furthest <= NEAR * abs(size) for size in _sizes(members)):
-        amount = _rounded_up(furthest)
-        return Rule("tolerance", place, amount, f"{seen} were not more than {furthest:g} apart{steady}")
+    is_near = _have(members, NEAR) == times and all(furthest <= NEAR_SHARE * abs(size) for size in _sizes(members))
+    if furthest > 0 and is_near:
+        told = f"{seen} were within a tenth of each other, not more than {furthest:g} apart"
+        return Rule("tolerance", place, _rounded_up(furthest), f"{told}{steady}")
     if noise is None:
         return None
     return Rule("same", place, "number", f"{seen} were numbers, up to {furthest:g} apart{steady}")

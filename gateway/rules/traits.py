@@ -12,19 +12,28 @@ SHAPE_TRAITS: Final = ("uuid", "jwt", "time", "http-date")
 """Shapes by which `same` is worth suggesting: what a service makes up for each reply."""
 TOKEN: Final = "token"  # noqa: S105 - a trait's name
 NUMBER: Final = "number"
+NEAR: Final = "near"
 TIMES: Final = "seconds"
-TRAITS: Final = (*SHAPE_TRAITS, TOKEN, NUMBER, TIMES)
+TRAITS: Final = (*SHAPE_TRAITS, TOKEN, NUMBER, NEAR, TIMES)
 
+NEAR_SHARE: Final = 0.1
+"""Of the smaller of two numbers: what is not farther away than that is near."""
 MAX_TEXT: Final = 4096
 _TOKEN: Final = re.compile(r"(?:W/)?\"?(?=[^\"]*\d)[\w.~+/=-]{8,}\"?")
 """One word with a digit in it, perhaps in quotes, as entity tags are."""
 
 
 def traits(legacy: Any, new: Any) -> frozenset[str]:
-    """Those of TRAITS that both have. `seconds`: times whose distance can be told."""
+    """Those of TRAITS that both have. `near`: numbers within a tenth of each other. `seconds`: times of which it can be
+    told how far they are apart.
+    """
     if isinstance(legacy, str) and isinstance(new, str):
         return _of_texts(legacy, new) if max(len(legacy), len(new)) <= MAX_TEXT else frozenset()
-    return frozenset((NUMBER,)) if _number(legacy) and type(legacy) is type(new) else frozenset()
+    if not _number(legacy) or type(legacy) is not type(new):
+        return frozenset()
+    apart = distance(legacy, new)
+    is_near = apart is not None and apart <= NEAR_SHARE * min(abs(float(legacy)), abs(float(new)))
+    return frozenset((NUMBER, NEAR) if is_near else (NUMBER,))
 
 
 def _of_texts(legacy: str, new: str) -> frozenset[str]:

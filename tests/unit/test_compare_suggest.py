@@ -9,6 +9,8 @@ from gateway.compare.lists import look_at_lists
 from gateway.compare.snippet import snippet
 from gateway.compare.suggest import Left, Rule, suggest
 from gateway.config.load import load
+from gateway.replay.tally import Tally
+from tests.support.comparing import compared, shadow_plan
 
 QUIET = {"verdict": "undecided", "both": 0, "legacy_only": 0, "new_only": 0, "neither": 0}
 NOISE = {"verdict": "noise", "both": 12, "legacy_only": 0, "new_only": 0, "neither": 0}
@@ -102,8 +104,30 @@ def test_whatever_else_is_noise_is_ignored():
     ],
 )
 def test_numbers(furthest, legacy, noise, key, value):
-    rule = one(found("$.n", 9, noise=noise, furthest=furthest, legacy=legacy, number=9))
+    rule = one(found("$.n", 9, noise=noise, furthest=furthest, legacy=legacy, number=9, near=9))
     assert (getattr(rule, "key", None), getattr(rule, "value", None)) == (key, value)
+
+
+def test_one_pair_of_numbers_that_are_far_apart_is_enough_for_no_tolerance():
+    """Whatever the example is: pasted, it would hide 1 against 100."""
+    far = {"furthest": 99.0, "legacy": "1000", "new": "1001", "number": 10, "near": 9}
+    assert isinstance(one(found("$.n", 10, **far)), Left)
+    assert one(found("$.n", 10, noise=NOISE, **far)).value == "number"
+    near = {**far, "furthest": 5.0, "near": 10}
+    assert one(found("$.n", 10, **near)).because.startswith(
+        "10 of 10 pairs of values were within a tenth of each other"
+    )
+
+
+@pytest.mark.parametrize(("last", "key"), [((1, 100), None), ((1000, 1099), "tolerance")])
+def test_how_far_numbers_were_apart_is_counted_of_every_reply(last, key):
+    tally = Tally()
+    for legacy, new in (*[(1000, 1001)] * 9, last):
+        tally.add(compared({"n": legacy}, {"n": new}), shadow_plan(), place="line 1")
+    (report,) = tally.reports()
+    (difference,) = report["differences"]
+    assert difference["values"]["furthest"] == 99.0
+    assert getattr(one(difference), "key", None) == key
 
 
 def test_a_key_that_is_hidden_is_not_taken_for_a_pattern():
@@ -190,7 +214,7 @@ def test_what_is_suggested_passes_check_when_it_is_pasted():
         found("header:x-request", 9, uuid=9),
         found(awkward, 9, uuid=9),
         found("$.jobs.*.at", 9, time=9),
-        found("$.score", 9, number=9, furthest=0.02, legacy="3.5"),
+        found("$.score", 9, number=9, near=9, furthest=0.02, legacy="3.5"),
         found("$.items[*].id"),
         found("$.s[*]"),
         found("header:etag", noise=NOISE),
