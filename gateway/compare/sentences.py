@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gateway.compare.junit import Case, Suite, junit
-from gateway.compare.words import ago, count, place
+from gateway.compare.words import count, place, seen
 
 Report = Mapping[str, Any]
 """One feature, as GET /api/compare/FEATURE tells it."""
@@ -63,7 +63,7 @@ def left_out_lines(report: Report) -> list[str]:
 
 
 def since_line(report: Report, now: float) -> str:
-    return f"from {ago(now - report['since'])} to {ago(now - report['last'])}" if report["since"] else ""
+    return f"from {seen(report['since'], now)} to {seen(report['last'], now)}" if report["since"] else ""
 
 
 def counted(report: Report) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
@@ -115,7 +115,7 @@ def _cases(report: Report, now: float) -> Iterator[Case]:
 
 def _failure(difference: Mapping[str, Any], now: float) -> Iterator[str]:
     times = count(difference["outcomes"]["mismatch"], "time")
-    ages = f"first {ago(now - difference['first'])}, last {ago(now - difference['last'])}"
+    ages = f"first {seen(difference['first'], now)}, last {seen(difference['last'], now)}"
     yield f"{difference['route']}: {where(difference)} differs, {times}, {ages}"
     if difference["example"] is not None:
         yield difference["example"]["path"]

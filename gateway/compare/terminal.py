@@ -17,7 +17,7 @@ from gateway.compare.sentences import (
     verdict_sentence,
     where,
 )
-from gateway.compare.words import ago, count
+from gateway.compare.words import count, seen
 from gateway.telemetry.redact import clean_text
 
 STYLES = {"-": "red", "+": "green", "=": "yellow"}
@@ -55,8 +55,8 @@ def _table(differences: Sequence[Mapping[str, Any]], now: float) -> Table:
     for each in differences:
         table.add_row(
             str(each["count"]),
-            ago(now - each["first"]) if each["first"] is not None else "-",
-            ago(now - each["last"]) if each["last"] is not None else "-",
+            seen(each["first"], now),
+            seen(each["last"], now),
             Text(clean(each["route"])),
             Text("\n").join(_told(each)),
         )

@@ -97,6 +97,11 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def seen(when: float | None, now: float) -> str:
+    """How long ago; `-` where that is not known any more."""
+    return "-" if when is None else ago(now - when)
+
+
 def ago(seconds: float) -> str:
     """`3 d ago`: in the largest unit that there is one of."""
     for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):

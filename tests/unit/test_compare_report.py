@@ -127,6 +127,14 @@ def test_a_difference_without_an_example_is_told_all_the_same():
     assert ET.fromstring(as_junit([content], NOW)).find("testsuite").attrib["failures"] == "1"
 
 
+def test_times_that_a_server_has_evicted_are_told_as_not_known():
+    content = {**report(), "last": None}
+    content["differences"][0] |= {"first": None, "last": None}
+    failure = ET.fromstring(as_junit([content], NOW)).find("testsuite/testcase/failure").attrib["message"]
+    assert "12 times, first -, last -" in failure
+    assert "from 16 min ago to -" in printed(print_report, content)
+
+
 def test_noise_stands_apart_from_mismatches():
     content = report(match=88, noise=12)
     content["differences"] = differences_json("auth", stored(counts={"noise": 12}))
