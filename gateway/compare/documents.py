@@ -5,11 +5,12 @@ Read leniently: a field that somebody wrote by hand must not hide the others.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import orjson
 
-from gateway.compare.keys import text_of, texts_of
+from gateway.compare.keys import read_number, text_of, texts_of
 from gateway.compare.pairs import add_fields
 from gateway.compare.summary import FURTHEST, TRAIT, Summary
 from gateway.model import ShadowOutcome
@@ -75,6 +76,8 @@ def _differences(feature: str, stored: Stored, table: PairTable) -> Iterator[dic
             named, _, where = place.partition(" ")
             kind = without_aspect(named)
             change, place_id = fixed["change"], fixed.get("place_id", place)
+            if not (all(isinstance(each, str) for each in (route, change, place_id)) and _is_example(example)):
+                continue
         except (ValueError, TypeError, KeyError, AttributeError):
             continue
         own = counts.get(text_of(raw), {})
@@ -96,6 +99,15 @@ def _differences(feature: str, stored: Stored, table: PairTable) -> Iterator[dic
             "noise": _noise(table, feature, route, place_id),
             "values": _values(own),
         }
+
+
+def _is_example(content: Any) -> bool:
+    if content is None:
+        return True
+    if not isinstance(content, dict) or content.keys() != {"path", "legacy", "new", "expected"}:
+        return False
+    texts = (content["path"], content["expected"], content["legacy"] or "", content["new"] or "")
+    return all(isinstance(each, str) for each in texts)
 
 
 def _noise(table: PairTable, feature: str, route: str, place_id: str) -> dict[str, Any]:
@@ -124,11 +136,12 @@ def _by_fingerprint(counts: Raw) -> dict[str, dict[str, bytes]]:
 
 
 def _count(text: bytes | None) -> int:
-    return int(text) if text is not None and text.isdigit() else 0
+    return read_number(text) or 0
 
 
 def _time(text: bytes | None) -> float | None:
     try:
-        return float(text) if text is not None else None
+        found = float(text) if text is not None else None
     except ValueError:
         return None
+    return found if found is not None and isfinite(found) else None

@@ -10,6 +10,7 @@ from typing import Final
 
 import orjson
 
+MAX_DIGITS: Final = 15
 PARTS: Final = ("totals", "pairs", "differences", "counts", "first", "last", "samples", "kept", "left_out")
 """What a feature has: docs/compare.md tells what is in each."""
 
@@ -55,10 +56,15 @@ def read_pair_field(field: bytes) -> tuple[str, str | None] | None:
     return parts[0], parts[1] if len(parts) == 2 else None
 
 
+def read_number(text: bytes | None) -> int | None:
+    """None for what is no number, or a longer one than all that reads JSON can hold."""
+    return int(text) if text is not None and text.isdigit() and len(text) <= MAX_DIGITS else None
+
+
 def read_numbers(text: bytes, count: int) -> list[int] | None:
     """So many numbers with blanks between them; None for anything else."""
-    parts = text.split()
-    return [*map(int, parts)] if len(parts) == count and all(part.isdigit() for part in parts) else None
+    numbers = [number for part in text.split() if (number := read_number(part)) is not None]
+    return numbers if len(numbers) == len(text.split()) == count else None
 
 
 def text_of(raw: bytes) -> str:

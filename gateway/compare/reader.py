@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
+from redis.exceptions import ResponseError
 
 from gateway.compare.documents import Stored, differences_json, summary_json
 from gateway.compare.keys import CompareKeys
@@ -30,7 +31,7 @@ class CompareReader:
                 for name in names:
                     pipe.hgetall(self._keys.part(name, "totals"))
                     pipe.hgetall(self._keys.part(name, "left_out"))
-                found = await pipe.execute() if names else []
+                found = _without_wrong_keys(await pipe.execute(raise_on_error=False)) if names else []
         return {
             name: summary_json(name, totals, left_out)
             for name, totals, left_out in zip(names, found[::2], found[1::2], strict=True)
@@ -46,7 +47,7 @@ class CompareReader:
                 for each in ("first", "last", "kept"):
                     pipe.zrange(part(name, each), 0, -1, withscores=True)
                 pipe.time()
-                read = await pipe.execute()
+                read = _without_wrong_keys(await pipe.execute(raise_on_error=False))
         totals, left_out, pairs, differences, counts, samples, first, last, kept, (now, _) = read
         stored = Stored(
             pairs=pairs,
@@ -70,8 +71,18 @@ class CompareReader:
         return content if isinstance(content, dict) else None
 
     async def clear(self, name: str) -> None:
-        """Forgets everything of one feature: it begins anew."""
+        """Forgets everything of one feature, keys of a wrong type too: it begins anew."""
         with store_errors():
-            kept: Any = await self._redis.zrange(self._keys.part(name, "kept"), 0, -1)
+            async with self._redis.pipeline() as pipe:
+                pipe.zrange(self._keys.part(name, "kept"), 0, -1)
+                (kept,) = _without_wrong_keys(await pipe.execute(raise_on_error=False))
             samples = [self._keys.sample(sample.decode("ascii", "replace")) for sample in kept]
             await self._redis.delete(*self._keys.all_of(name), *samples)
+
+
+def _without_wrong_keys(found: list[Any]) -> list[Any]:
+    """A key of another type is as one that is not there: it must not hide the others. Workers log what it costs."""
+    for each in found:
+        if isinstance(each, ResponseError) and not str(each).startswith("WRONGTYPE"):
+            raise each
+    return [{} if isinstance(each, ResponseError) else each for each in found]

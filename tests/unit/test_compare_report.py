@@ -100,6 +100,27 @@ def test_a_difference_with_its_pairs_and_the_samples_that_are_left():
     assert told["values"] == {"traits": {"uuid": 11}, "furthest": 0.5}
 
 
+@pytest.mark.parametrize("number", ["9" * 16, "9" * 30, "9" * 5000])
+def test_a_number_that_no_reader_of_json_can_hold_is_none(number):
+    told = summary_json("auth", totals(match=number, mismatch=1, since=number, last="1e999"), {b"samples": b"9" * 40})
+    told["differences"] = differences_json("auth", stored(counts={"mismatch": number, "is:uuid": number}))
+    again = orjson.loads(orjson.dumps(told))
+    assert (again["matches"], again["mismatches"], again["last"], again["left_out"]["samples"]) == (0, 1, None, 0)
+    assert again["differences"][0]["count"] == 0
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"example": 1}, {"example": {}}, {"example": {"path": 1, "legacy": 2, "new": 3, "expected": 4}}]
+    + [{name: [1]} for name in ("route", "place", "place_id", "change")],
+)
+def test_a_difference_that_somebody_wrote_by_hand_hides_no_other(odd):
+    good = stored()
+    fixed = orjson.loads(good.differences[b"0123456789ab"])
+    good.differences[b"ffffffffffff"] = orjson.dumps({**fixed, **odd})
+    assert [each["fingerprint"] for each in differences_json("auth", good)] == ["0123456789ab"]
+
+
 def test_the_terminal_tells_all_of_it():
     told = printed(print_report, report(match=88, mismatch=12, noise=3, dropped_in_flight=4))
     for words in (

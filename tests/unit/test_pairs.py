@@ -51,6 +51,7 @@ def test_fields_are_read_as_they_are_written_and_others_passed_over():
         b"[1]": b"4",
         b'["/a","x"]': b"1 2",
         b'["/b"]': b"-1",
+        b'["/c"]': b"9" * 5000,
     }
     add_fields(table, "auth", fields)
     assert counts_in((table,), "auth", "/a", 'body $["odd key"]') == PairCounts(1, 2, 3, 3)

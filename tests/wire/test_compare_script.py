@@ -48,6 +48,24 @@ async def test_a_wrong_key_of_one_feature_costs_no_other_anything(ledgers, reade
     assert all(seconds > 0 for seconds in ends.values()), ends
 
 
+@pytest.mark.parametrize("part", PARTS)
+async def test_a_wrong_key_hides_nothing_else_from_whoever_reads_and_a_clear_mends_it(
+    ledgers, reader, plain_client, namespace, part
+):
+    ledger, key = ledgers(), CompareKeys(namespace).part("alpha", part)
+    plain_client.set(key, "oops")
+    await flushes(ledger)
+    totals = await reader.totals(FEATURES)
+    assert {name: told["matches"] for name, told in totals.items()} == {
+        name: 0 if (name, part) == ("alpha", "totals") else 3 for name in FEATURES
+    }
+    assert (await reader.feature("alpha"))["matches"] == totals["alpha"]["matches"]
+    await reader.clear("alpha")
+    await flushes(ledger, 1)
+    assert plain_client.type(key) in ("hash", "zset", "none")
+    assert [each["count"] for each in (await reader.feature("alpha"))["differences"]] == [1]
+
+
 async def test_a_field_that_is_no_number_costs_itself_alone(ledgers, reader, plain_client, namespace):
     ledger, keys = ledgers(), CompareKeys(namespace)
     await flushes(ledger, 1)
