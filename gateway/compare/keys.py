@@ -11,6 +11,8 @@ from typing import Final
 import orjson
 
 MAX_DIGITS: Final = 15
+PAIRS_WRITTEN: Final = "pairs"
+"""A field of `totals`: the flush that wrote pairs last."""
 PARTS: Final = ("totals", "pairs", "differences", "counts", "first", "last", "samples", "kept", "left_out")
 """What a feature has: docs/compare.md tells what is in each."""
 
@@ -63,8 +65,10 @@ def read_number(text: bytes | None) -> int | None:
 
 def read_numbers(text: bytes, count: int) -> list[int] | None:
     """So many numbers with blanks between them; None for anything else."""
-    numbers = [number for part in text.split() if (number := read_number(part)) is not None]
-    return numbers if len(numbers) == len(text.split()) == count else None
+    parts = text.split()
+    if len(parts) != count or max(map(len, parts)) > MAX_DIGITS or not all(map(bytes.isdigit, parts)):
+        return None
+    return [*map(int, parts)]
 
 
 def text_of(raw: bytes) -> str:

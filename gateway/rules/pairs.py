@@ -67,6 +67,12 @@ class PairTable:
             for (route, place), seen in places.items():
                 self.add_place(feature, route, place, seen)
 
+    def renew(self, other: "PairTable") -> None:
+        """Takes over what is newer in another table, in place of the same, not on top of it."""
+        self.pairs |= other.pairs
+        for feature, places in other.places.items():
+            self.places.setdefault(feature, {}).update(places)
+
     def forget(self, feature: str) -> None:
         self.places.pop(feature, None)
         for key in [key for key in self.pairs if key[0] == feature]:

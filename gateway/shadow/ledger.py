@@ -63,7 +63,7 @@ class Ledger:
         self._number = 1
         self._full: dict[str, float] = {}
         # Pairs: what all machines had sent when they were read last, and what this one has sent since.
-        self._read, self._since = PairTable(), PairTable()
+        self._since = PairTable()
         self._asked: set[str] = set()
         self._known: set[str] = set()
         self._read_at = 0.0
@@ -117,7 +117,8 @@ class Ledger:
     @property
     def _pair_tables(self) -> tuple[PairTable, ...]:
         outgoing = (self._outgoing.pairs,) if self._outgoing is not None else ()
-        return self._read, self._since, *outgoing, self._batch.pairs
+        read = (self._store.pairs,) if self._store is not None else ()
+        return *read, self._since, *outgoing, self._batch.pairs
 
     def _new(self, print_: str, compared: Compared, group: Group, places: ShownPlaces) -> Found | None:
         """None where there is no room for one more."""
@@ -199,10 +200,11 @@ class Ledger:
         if now - self._read_at < READ_SECONDS and self._asked <= self._known:
             return
         features = self._known | self._asked
-        self._read, refused = await store.read_pairs(features)
-        self._since = PairTable()
-        for feature, error in refused.items():
-            self._tell("comparisons: pairs of a feature cannot be read", in_words(error), feature=feature)
+        refused = await store.read_pairs(features)
+        for feature in features - refused.keys():
+            self._since.forget(feature)
+        for feature, problem in refused.items():
+            self._tell("comparisons: pairs of a feature cannot be read", problem, feature=feature)
         self._known, self._asked, self._read_at = features, set(), now
 
     def _tell(self, what: str, problem: str, **more: str) -> None:

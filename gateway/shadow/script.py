@@ -16,7 +16,7 @@ Plain commands of Redis 6.2 and Valkey; names of keys are made here from a prefi
 
 from typing import Final
 
-from gateway.compare.keys import PARTS
+from gateway.compare.keys import PAIRS_WRITTEN, PARTS
 from gateway.compare.limits import MAX_DIFFERENCES, MAX_SAMPLES, MAX_SAMPLES_EACH
 from gateway.compare.summary import FURTHEST, TOLD, TRAIT
 from gateway.rules.pairs import MAX_PLACES
@@ -93,6 +93,10 @@ local function take_place(base, place)
   end
 end
 
+local function tell_pairs(base)
+  redis.call('HSET', base .. 'totals', 'PAIRS_WRITTEN', writer .. ' ' .. number)
+end
+
 local function take_difference(base, found, wanted)
   local print, fixed, first, last = unpack(found)
   local known = redis.call('HGET', base .. 'differences', print)
@@ -148,6 +152,7 @@ for feature, part in pairs(batch.features) do
   for what, count in pairs(part.left_out) do try(feature, add, base .. 'left_out', what, count) end
   for _, pair in ipairs(part.pairs) do try(feature, take_pair, base .. 'pairs', pair) end
   for _, place in ipairs(part.places) do try(feature, take_place, base, place) end
+  if #part.pairs > 0 then try(feature, tell_pairs, base) end
   for _, found in ipairs(part.found) do try(feature, take_difference, base, found, wanted) end
 end
 for index, sample in ipairs(batch.samples) do
@@ -169,6 +174,7 @@ SCRIPT: Final = (
     .replace("PARTS", _list(PARTS))
     .replace("NO_EXAMPLE", "'\"example\":null'")
     .replace("FURTHEST", FURTHEST)
+    .replace("PAIRS_WRITTEN", PAIRS_WRITTEN)
     .replace("MAX_DIFFERENCES", str(MAX_DIFFERENCES))
     .replace("MAX_SAMPLES_EACH", str(MAX_SAMPLES_EACH))
     .replace("MAX_SAMPLES", str(MAX_SAMPLES))

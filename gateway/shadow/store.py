@@ -9,7 +9,7 @@ import orjson
 from redis.exceptions import NoScriptError, ResponseError
 
 from gateway.compare.keys import CompareKeys, pair_field, text_of
-from gateway.compare.pairs import read_pairs
+from gateway.compare.pairs import KnownPairs
 from gateway.flags.client import client_for
 from gateway.flags.errors import in_words
 from gateway.rules.pairs import PairTable
@@ -38,6 +38,7 @@ class CompareStore:
         self._redis = client_for(url)
         self._keys = CompareKeys(namespace)
         self._writer = writer
+        self._pairs = KnownPairs(self._redis, self._keys)
 
     async def aclose(self) -> None:
         await self._redis.aclose()
@@ -67,9 +68,17 @@ class CompareStore:
             problems=tuple((feature.decode(), in_words(ResponseError(text_of(text)))) for feature, text in problems),
         )
 
-    async def read_pairs(self, features: Iterable[str]) -> tuple[PairTable, dict[str, ResponseError]]:
-        """What all machines have sent of these, and which of them are refused. Raises one of STORE_ERRORS."""
-        return await read_pairs(self._redis, self._keys, features)
+    @property
+    def pairs(self) -> PairTable:
+        """What all machines had sent when it was read last."""
+        return self._pairs.table
+
+    async def read_pairs(self, features: Iterable[str]) -> dict[str, str]:
+        """Of these features. Those that are refused, in words, stay as they were known. Raises one of STORE_ERRORS, and
+        then all stays.
+        """
+        refused = await self._pairs.read(features)
+        return {feature: in_words(error) for feature, error in refused.items()}
 
 
 def _document(batch: Batch, keep_seconds: int) -> dict[str, Any]:
