@@ -41,6 +41,9 @@ MAX_DIFFERENCES: Final = 50
 MAX_DEPTH: Final = 100
 """Of JSON; what is nested deeper is hidden whole."""
 
+_MARK: Final = "\ufeff"
+_BLANKS: Final = " \t\r\n"
+
 Headers = Sequence[tuple[str, str]]
 
 
@@ -58,25 +61,27 @@ def hidden(
 
 
 class _Content:
-    """A body by what it is. value: JSON, or ABSENT. text: None where it is no text."""
+    """A body by what it is. value: JSON, or ABSENT. text: None where it is no text. is_json: whether it is, or was
+    meant to be, JSON or a list of events, and so has places. is_withheld: whether nothing of it is shown.
+    """
 
-    def __init__(self, body: bytes, headers: Headers) -> None:
+    def __init__(self, body: bytes, headers: Headers, *, has_places: bool) -> None:
         self.body = body
         self.type = next((value for name, value in headers if name == "content-type"), "")
         kind = self.type.partition(";")[0].strip().lower()
         self.is_form = kind == "application/x-www-form-urlencoded"
         self.is_multipart = kind.startswith("multipart/")
+        self.is_json = has_places or kind == "application/json" or kind.endswith("+json")
+        self.is_withheld = True
         self.value: Any = ABSENT
         self.text = _text(body)
         if self.text is None or self.is_form or self.is_multipart:
             return
         if kind == "text/event-stream":
             self.value = read_events(self.text)
-        elif self.text.lstrip()[:1] in ("{", "[", '"'):
-            try:
-                self.value = orjson.loads(body)
-            except ValueError:
-                return
+        elif self.text.lstrip(f"{_MARK}{_BLANKS}")[:1] in ("{", "[", '"'):
+            self.is_json = True
+            self.value = _json_in(self.text)
 
 
 def _text(body: bytes) -> str | None:
@@ -88,6 +93,22 @@ def _text(body: bytes) -> str | None:
         return None
 
 
+def _is_there(value: Any) -> bool:
+    return value is not ABSENT
+
+
+def _begins_json(line: str) -> bool:
+    return line.lstrip(f"{_MARK}{_BLANKS}")[:1] in ("{", "[")
+
+
+def _json_in(text: str) -> Any:
+    """ABSENT where it is none. A byte order mark before it is not minded: it is nothing that could be hidden."""
+    try:
+        return orjson.loads(text.removeprefix(_MARK))
+    except ValueError:
+        return ABSENT
+
+
 class _Hiding:
     """Of one comparison: first all of it is read for secrets, then it is written without them."""
 
@@ -95,9 +116,16 @@ class _Hiding:
         self._compared = compared
         self._redact_headers = redact_headers
         self._root: Place[bool] = Places(redact, lambda matched, _: bool(matched)).start
+        self._redacts = bool(redact)
         self._values = SecretValues()
         asked, legacy, new = compared.asked, compared.legacy, compared.new
-        self._bodies = [_Content(each.body, each.headers) for each in (asked, legacy, new)]
+        has_places = any(each.path.startswith("$") for each in compared.differences)
+        self._bodies = [
+            _Content(each.body, each.headers, has_places=has_places and each is not asked)
+            for each in (asked, legacy, new)
+        ]
+        for content in self._bodies:
+            content.is_withheld = self._withholds(content)
         for each in (asked, legacy, new):
             for name, value in each.headers:
                 self._values.add_header(name, value, is_secret=self._is_secret_header(name))
@@ -122,6 +150,8 @@ class _Hiding:
             self._values.add_json(content.value, self._root)
         elif content.text is not None:
             self._values.add_text(content.text)
+            for value in filter(_is_there, map(self._line_of_json, content.text.split("\n"))):
+                self._values.add_json(value, self._root)
 
     def _read_difference(self, difference: Difference) -> None:
         if difference.path.startswith("header:"):
@@ -131,7 +161,7 @@ class _Hiding:
                     self._values.add_header(name, value, is_secret=self._is_secret_header(name))
         elif difference.path.startswith("$"):
             place = self._place(difference.path)
-            for value in (difference.legacy, difference.new):
+            for value in filter(_is_there, (difference.legacy, difference.new)):
                 self._values.add_json({"secret": value} if place is None else value, place or self._root)
 
     def _place(self, path: str) -> Place[bool] | None:
@@ -208,27 +238,56 @@ class _Hiding:
         body = {"size": len(content.body), "text": text, "cut": is_cut}
         return body if text is not None else {**body, "sha256": hashlib.sha256(content.body).hexdigest()}
 
+    def _withholds(self, content: _Content) -> bool:
+        """Whether it cannot be told what of a body is secret: some of it has a secret's name, or a named place, and is
+        not JSON that can be read.
+        """
+        text = content.text
+        if text is None or content.is_multipart or len(text) > MAX_TEXT:
+            return True
+        if content.value is not ABSENT:
+            return False
+        if says_more(text):
+            return True
+        return self._redacts and content.is_json and not self._is_lines_of_json(text)
+
+    def _is_lines_of_json(self, text: str) -> bool:
+        return all(self._line_of_json(line) is not ABSENT for line in text.split("\n") if line.strip())
+
+    def _line_of_json(self, line: str) -> Any:
+        """One of many values of JSON, one in each line; ABSENT where it is none."""
+        return _json_in(line) if _begins_json(line) else ABSENT
+
     def _text_of(self, content: _Content) -> str | None:
-        if content.text is None or content.is_multipart or len(content.text) > MAX_TEXT:
+        if content.text is None or content.is_withheld:
             return None
-        if content.value is ABSENT and says_more(content.text):
-            return None
+        if content.value is not ABSENT:
+            return orjson.dumps(self._json(content.value, self._root, 0)).decode()
         if content.is_form:
             text = hidden_pairs(content.text)
-        elif content.value is not ABSENT:
-            text = orjson.dumps(self._json(content.value, self._root, 0)).decode()
         else:
             text = "\n".join(map(self._json_line, content.text.split("\n")))
-        return without_shapes(hidden_said(text)) if content.value is ABSENT else text
+        return without_shapes(hidden_said(text))
 
     def _json_line(self, line: str) -> str:
-        """One of many values of JSON, one in each line."""
-        if line[:1] not in ("{", "["):
-            return line
-        try:
-            return orjson.dumps(self._json(orjson.loads(line), self._root, 0)).decode()
-        except ValueError:
-            return line
+        value = self._line_of_json(line)
+        if value is not ABSENT:
+            return orjson.dumps(self._json(value, self._root, 0)).decode()
+        return HIDDEN if self._redacts and _begins_json(line) else line
+
+    def _compared_line(self, line: str, content: _Content) -> str:
+        """Of a body that was compared by its lines: no more than is shown of that body, for what a line is a part of
+        may have begun before it.
+        """
+        if content.text is None or content.is_withheld or len(line) > MAX_TEXT:
+            return HIDDEN
+        if content.is_form:
+            line = hidden_pairs(line)
+        elif content.value is ABSENT or ("\n" not in content.text.strip() and self._line_of_json(line) is not ABSENT):
+            line = self._json_line(line)
+        elif self._redacts or says_more(content.text):
+            return HIDDEN
+        return without_shapes(hidden_said(line))
 
     def _kept(self, text: str | None, most: int) -> tuple[str | None, bool]:
         """What is kept of a text, and whether that is not all of it. No more is looked through than that needs; at the
@@ -264,13 +323,13 @@ class _Hiding:
             "difference": difference.kind.value,
             "place": self._line(place_of(difference)),
             "path": self._line(difference.path),
-            "legacy": self._value(difference, difference.legacy),
-            "new": self._value(difference, difference.new),
+            "legacy": self._value(difference, difference.legacy, self._bodies[1]),
+            "new": self._value(difference, difference.new, self._bodies[2]),
             "expected": self._line(difference.expected),
         }
 
-    def _value(self, difference: Difference, value: Any) -> str | None:
-        """As JSON, but cut."""
+    def _value(self, difference: Difference, value: Any, content: _Content) -> str | None:
+        """As JSON, but cut. content: of the side that it is the value of."""
         if value is ABSENT:
             return None
         if difference.path.startswith("header:"):
@@ -278,7 +337,9 @@ class _Hiding:
         elif difference.path.startswith("$"):
             place = self._place(difference.path)
             shown = HIDDEN if place is None else self._json(value, place, 0)
-        elif isinstance(value, str):  # a line
+        elif difference.path.startswith("line "):
+            shown = self._compared_line(str(value), content)
+        elif isinstance(value, str):
             shown = without_shapes(hidden_said(value)) if len(value) <= MAX_TEXT else HIDDEN
         else:
             shown = value

@@ -14,7 +14,7 @@ from gateway.rules.compare import ABSENT, Difference, Kind
 from gateway.rules.compared import Asked, Compared
 from gateway.rules.hide import MAX_BODY, MAX_DIFFERENCES, hidden
 from gateway.rules.json_path import parse_path
-from gateway.rules.replies import Reply
+from gateway.rules.replies import Reply, ReplyRules, compare_replies
 from gateway.rules.secret_values import MAX_TEXT, MAX_VALUES
 
 JSON = ("content-type", "application/json")
@@ -377,6 +377,73 @@ def test_all_else_is_kept():
         "seconds": 0.25,
     }
     assert sample["new"]["body"]["text"] == "two"
+
+
+# -- lines of text
+
+HTML = ("content-type", "text/html")
+SHORT = "Zq71"
+
+
+@pytest.mark.parametrize(
+    ("legacy", "new", "kind", "redact"),
+    [
+        ('<b>S = {"token": {"access": "%s"}, "v": 1}</b>', '<b>S = {"token": {"access": "%s"}, "v": 2}</b>', HTML, ()),
+        ('{\n "credentials": {\n  "value": "%s"\n },\n "x": 1', "oops", JSON, ()),
+        ('{\n "credentials": {\n  "value": "%s"\n },\n "x": 1}', "oops", JSON, ()),
+        ('{"password":{"pin":"%s"},"x":1}', '{"password":{"pin":"%s"},"x":1', JSON, ()),
+        ('{"token":{"v":"%s"}}\n{"a":1}', '{"token":{"v":"%sx"}}\n{"a":2}', TEXT, ()),
+        ('<p>\xe9 {"token": {"a": "%s"}}</p>', '<p>\xe9 {"token": {"a": "%sx"}}</p>', HTML, ()),
+        ('{"name":"%s"}', "oops", JSON, ("$.name",)),
+        ('{\n"name":\n"%s"}', "oops", JSON, ("$.name",)),
+        ('{"name":"%s"}', '{"name":"%sx"', JSON, ("$.name",)),
+        ('{"name":"%s"', '{"name":"%sx"', TEXT, ("$.name",)),
+        ("user %s", "nobody", JSON, ("$.name",)),
+        ('\ufeff{"name":"%s"}', '\ufeff{"name":"%sx"}', JSON, ("$.name",)),
+        ('{"name":"a"}\n {"name":"%s"}', '{"name":"a"}\n{"name":"%sx"}', TEXT, ("$.name",)),
+        ('{"name":"a"}\n{"name":"%s', '{"name":"a"}\n{"name":"%sx', TEXT, ("$.name",)),
+        ('{"name":"%s"}', '{"name":"%sx"}', JSON, ("$",)),
+    ],
+)
+def test_lines_that_differ_show_no_more_than_the_body_they_are_of(legacy, new, kind, redact):
+    encoding = "latin-1" if "\xe9" in legacy else "utf-8"
+    bodies = [text.replace("%s", SHORT).encode(encoding) for text in (legacy, new)]
+    replies = [reply(body, kind) for body in bodies]
+    differences = [*compare_replies(*replies, ReplyRules()), *compare_replies(*replies, ReplyRules(as_="text"))]
+    assert any(each.path.startswith("line") for each in differences)
+    assert SHORT not in written(kept(None, *replies, differences, redact=redact))
+
+
+def test_a_list_of_events_that_is_not_said_to_be_one_is_not_shown_where_places_are_hidden():
+    bodies = [f'data: {{"name": "{SHORT}", "n": {number}}}\n\n' for number in (1, 2)]
+    replies = [reply(body, TEXT) for body in bodies]
+    differences = compare_replies(*replies, ReplyRules(as_="events"))
+    assert [each.path for each in differences] == ["$[0].data.n"]
+    assert SHORT not in written(kept(None, *replies, differences, redact=["$[*].data.name"]))
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "redact", "shown"),
+    [
+        ("<h1>It works</h1>", HTML, (), "<h1>It works</h1>"),
+        ("<h1>It works</h1>", HTML, ("$.name",), "<h1>It works</h1>"),
+        (f"no password={SHORT} here", TEXT, (), "no password=*** here"),
+        ('{"name":"Ann","n":1}', TEXT, ("$.name",), '{"name":"***","n":1}'),
+        ('{"name":"Ann","n":1}', JSON, ("$.name",), '{"name":"***","n":1}'),
+        (' "n": 1,', JSON, (), ' "n": 1,'),
+    ],
+)
+def test_lines_that_differ_are_shown_as_the_body_is(line, kind, redact, shown):
+    body = f"{{\n{line}\n" if line.startswith(" ") else line
+    sample = kept(
+        None, reply(body, kind), reply("", kind), [Difference(Kind.MISSING, "line 2", line, ABSENT)], redact=redact
+    )
+    assert orjson.loads(sample["differences"][0]["legacy"]) == shown
+
+
+def test_a_secret_that_one_side_lacks_makes_no_secret_of_a_word():
+    differences = [Difference(Kind.MISSING, "$.token", SECRET, ABSENT)]
+    assert kept(None, reply("absent", TEXT), None, differences)["legacy"]["body"]["text"] == "absent"
 
 
 # -- time
