@@ -6,6 +6,8 @@ wherever else it stands. A body that is no text is kept as its size and digest. 
 left out whole. Bodies are cut last, so that no half of a secret stays. Pure; for the ledger.
 """
 
+import codecs
+import contextlib
 import hashlib
 import json
 from collections.abc import Collection, Sequence
@@ -18,17 +20,21 @@ from gateway.rules.compared import Asked, Compared
 from gateway.rules.events import read_events
 from gateway.rules.fingerprint import fingerprint, kind_of, place_of
 from gateway.rules.json_path import Pattern, parse_path
+from gateway.rules.json_text import read_json
 from gateway.rules.places import Place, Places
 from gateway.rules.replies import Reply
 from gateway.rules.secrecy import HIDDEN, is_secret_name, without_shapes
 from gateway.rules.secret_values import (
     MAX_TEXT,
     SecretValues,
+    begins_json,
     hidden_cookies,
     hidden_pairs,
     hidden_said,
     hidden_set_cookies,
+    json_of,
     parts,
+    says_across_lines,
     says_more,
     utf8,
 )
@@ -40,9 +46,6 @@ MAX_VALUE: Final = 2000
 MAX_DIFFERENCES: Final = 50
 MAX_DEPTH: Final = 100
 """Of JSON; what is nested deeper is hidden whole."""
-
-_MARK: Final = "\ufeff"
-_BLANKS: Final = " \t\r\n"
 
 Headers = Sequence[tuple[str, str]]
 
@@ -72,16 +75,19 @@ class _Content:
         self.is_form = kind == "application/x-www-form-urlencoded"
         self.is_multipart = kind.startswith("multipart/")
         self.is_json = has_places or kind == "application/json" or kind.endswith("+json")
+        self.is_html = kind in ("text/html", "application/xhtml+xml")
         self.is_withheld = True
+        self.is_said_across_lines = False
         self.value: Any = ABSENT
         self.text = _text(body)
         if self.text is None or self.is_form or self.is_multipart:
             return
         if kind == "text/event-stream":
             self.value = read_events(self.text)
-        elif self.text.lstrip(f"{_MARK}{_BLANKS}")[:1] in ("{", "[", '"'):
+        elif begins_json(self.text) or self.text.lstrip()[:1] == '"':
             self.is_json = True
-            self.value = _json_in(self.text)
+            with contextlib.suppress(ValueError):
+                self.value = read_json(body.removeprefix(codecs.BOM_UTF8))
 
 
 def _text(body: bytes) -> str | None:
@@ -97,16 +103,11 @@ def _is_there(value: Any) -> bool:
     return value is not ABSENT
 
 
-def _begins_json(line: str) -> bool:
-    return line.lstrip(f"{_MARK}{_BLANKS}")[:1] in ("{", "[")
-
-
-def _json_in(text: str) -> Any:
-    """ABSENT where it is none. A byte order mark before it is not minded: it is nothing that could be hidden."""
+def _written(value: Any) -> str:
     try:
-        return orjson.loads(text.removeprefix(_MARK))
-    except ValueError:
-        return ABSENT
+        return orjson.dumps(value).decode()
+    except TypeError:  # integers beyond 64 bits
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 class _Hiding:
@@ -116,6 +117,7 @@ class _Hiding:
         self._compared = compared
         self._redact_headers = redact_headers
         self._root: Place[bool] = Places(redact, lambda matched, _: bool(matched)).start
+        self._nowhere: Place[bool] = Places((), lambda _, __: False).start
         self._redacts = bool(redact)
         self._values = SecretValues()
         asked, legacy, new = compared.asked, compared.legacy, compared.new
@@ -126,6 +128,9 @@ class _Hiding:
         ]
         for content in self._bodies:
             content.is_withheld = self._withholds(content)
+        if any(each.path.startswith("line ") for each in compared.differences):
+            for content in self._bodies[1:]:
+                content.is_said_across_lines = not content.is_withheld and says_across_lines(content.text or "")
         for each in (asked, legacy, new):
             for name, value in each.headers:
                 self._values.add_header(name, value, is_secret=self._is_secret_header(name))
@@ -150,7 +155,7 @@ class _Hiding:
             self._values.add_json(content.value, self._root)
         elif content.text is not None:
             self._values.add_text(content.text)
-            for value in filter(_is_there, map(self._line_of_json, content.text.split("\n"))):
+            for value in filter(None, map(json_of, content.text.split("\n"))):
                 self._values.add_json(value, self._root)
 
     def _read_difference(self, difference: Difference) -> None:
@@ -247,22 +252,16 @@ class _Hiding:
             return True
         if content.value is not ABSENT:
             return False
-        if says_more(text):
+        if says_more(text, is_html=content.is_html):
             return True
-        return self._redacts and content.is_json and not self._is_lines_of_json(text)
-
-    def _is_lines_of_json(self, text: str) -> bool:
-        return all(self._line_of_json(line) is not ABSENT for line in text.split("\n") if line.strip())
-
-    def _line_of_json(self, line: str) -> Any:
-        """One of many values of JSON, one in each line; ABSENT where it is none."""
-        return _json_in(line) if _begins_json(line) else ABSENT
+        are_lines_of_json = all(json_of(line) is not None for line in text.split("\n") if line.strip())
+        return self._redacts and content.is_json and not are_lines_of_json
 
     def _text_of(self, content: _Content) -> str | None:
         if content.text is None or content.is_withheld:
             return None
         if content.value is not ABSENT:
-            return orjson.dumps(self._json(content.value, self._root, 0)).decode()
+            return _written(self._json(content.value, self._root, 0))
         if content.is_form:
             text = hidden_pairs(content.text)
         else:
@@ -270,10 +269,11 @@ class _Hiding:
         return without_shapes(hidden_said(text))
 
     def _json_line(self, line: str) -> str:
-        value = self._line_of_json(line)
-        if value is not ABSENT:
-            return orjson.dumps(self._json(value, self._root, 0)).decode()
-        return HIDDEN if self._redacts and _begins_json(line) else line
+        """One of many values of JSON, one in each line, or any other line."""
+        value = json_of(line)
+        if value is not None:
+            return _written(self._json(value, self._root, 0))
+        return HIDDEN if self._redacts and begins_json(line) else line
 
     def _compared_line(self, line: str, content: _Content) -> str:
         """Of a body that was compared by its lines: no more than is shown of that body, for what a line is a part of
@@ -283,7 +283,11 @@ class _Hiding:
             return HIDDEN
         if content.is_form:
             line = hidden_pairs(line)
-        elif content.value is ABSENT or ("\n" not in content.text.strip() and self._line_of_json(line) is not ABSENT):
+        elif "\n" not in content.text.strip():
+            line = self._json_line(line)
+        elif content.is_said_across_lines:
+            return HIDDEN
+        elif content.value is ABSENT:
             line = self._json_line(line)
         elif self._redacts or says_more(content.text):
             return HIDDEN
@@ -313,7 +317,18 @@ class _Hiding:
             }
         if isinstance(value, list):
             return [self._json(inner, place.index(at), depth + 1) for at, inner in enumerate(value)]
-        return without_shapes(hidden_said(value)) if isinstance(value, str) else value
+        return self._string(value, depth) if isinstance(value, str) else value
+
+    def _string(self, text: str, depth: int) -> str:
+        """It may be JSON itself, of which no place is named."""
+        value = json_of(text)
+        if value is None and says_more(text):
+            return HIDDEN
+        if value is not None:
+            shown = self._json(value, self._nowhere, depth + 1)
+            if shown != value:
+                return _written(shown)
+        return without_shapes(hidden_said(text))
 
     def _difference(self, difference: Difference) -> dict[str, Any]:
         compared = self._compared

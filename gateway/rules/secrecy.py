@@ -12,7 +12,8 @@ from typing import Final
 HIDDEN: Final = "***"
 
 _SECRET_NAMES: Final = ("authorization", "cookie", "password", "passwd", "token", "secret", "credential", "apikey")
-_SPELLED: Final = (*_SECRET_NAMES, "api-key", "api_key")
+SPELLED: Final = (*_SECRET_NAMES, "api-key", "api_key")
+"""As they stand in texts, in lower case."""
 _WORDS: Final = "authorization|cookie|password|passwd|token|secret|credential|api[-_]?key"
 NAME: Final = rf"(?=[\w-]*?(?:{_WORDS}))[\w-]++"
 """As part of a pattern, without regard to case: a whole name that holds one of the words."""
@@ -56,7 +57,7 @@ def is_secret_name(name: str) -> bool:
 def says_a_name(text: str) -> bool:
     """Whether a secret's name may stand in a text: a quick look before a slow one."""
     lowered = text.lower()
-    return any(word in lowered for word in _SPELLED)
+    return any(word in lowered for word in SPELLED)
 
 
 def without_shapes(text: str) -> str:
