@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -18,8 +19,8 @@ import orjson
 from gateway.rules.compare import ABSENT, Difference
 from gateway.rules.compared import Asked, Compared
 from gateway.rules.events import read_events
-from gateway.rules.fingerprint import fingerprint, kind_of, place_of
-from gateway.rules.json_path import Pattern, parse_path
+from gateway.rules.fingerprint import MAX_PLACE, fingerprint, kind_of, place_of
+from gateway.rules.json_path import Path, Pattern, Wild, parse_path, show_path
 from gateway.rules.json_text import read_json
 from gateway.rules.places import Place, Places
 from gateway.rules.replies import Reply
@@ -110,6 +111,11 @@ def _written(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def _whole_steps(place: str) -> str:
+    """Of one that was too long to be told whole: a part of a key cannot be known as a secret."""
+    return place if len(place) < MAX_PLACE else place[: max(place.rfind("."), place.rfind("["))]
+
+
 class _Hiding:
     """Of one comparison: first all of it is read for secrets, then it is written without them."""
 
@@ -171,19 +177,25 @@ class _Hiding:
 
     def _place(self, path: str) -> Place[bool] | None:
         """Where a path leads; None where it is secret, or lies in something that is."""
+        return self._walked(path)[0]
+
+    def _walked(self, path: str) -> tuple[Place[bool] | None, Path]:
+        """The same, and the steps as far as they may be told: not what lies in something secret."""
         place = self._root
         try:
-            steps = parse_path(path).steps
+            steps = tuple(step for step in parse_path(path).steps if not isinstance(step, Wild))
         except ValueError:
-            return None
-        for step in steps:
-            if place.rule or (isinstance(step, str) and is_secret_name(step)):
-                return None
-            if isinstance(step, str):
-                place = place.key(step)
-            elif isinstance(step, int):
-                place = place.index(step)
-        return None if place.rule else place
+            return None, ()
+        for number, step in enumerate(steps):
+            if place.rule:
+                return None, steps[:number]
+            if isinstance(step, str) and is_secret_name(step):
+                return None, steps[: number + 1]
+            place = place.key(step) if isinstance(step, str) else place.index(step)
+        return (None if place.rule else place), steps
+
+    def _shown_path(self, path: str) -> str:
+        return show_path(self._walked(path)[1]) if path.startswith("$") else path
 
     def sample(self) -> dict[str, Any]:
         compared = self._compared
@@ -331,13 +343,13 @@ class _Hiding:
         return without_shapes(hidden_said(text))
 
     def _difference(self, difference: Difference) -> dict[str, Any]:
-        compared = self._compared
+        compared, path = self._compared, self._shown_path(difference.path)
         return {
             "fingerprint": fingerprint(compared.feature, compared.route, difference),
             "kind": kind_of(difference),
             "difference": difference.kind.value,
-            "place": self._line(place_of(difference)),
-            "path": self._line(difference.path),
+            "place": self._line(_whole_steps(place_of(replace(difference, path=path)))),
+            "path": self._line(path),
             "legacy": self._value(difference, difference.legacy, self._bodies[1]),
             "new": self._value(difference, difference.new, self._bodies[2]),
             "expected": self._line(difference.expected),

@@ -358,6 +358,33 @@ def test_a_difference_in_a_named_place_is_hidden():
     assert second["legacy"] == '{"name": "***"}'
 
 
+@pytest.mark.parametrize(
+    ("path", "shown", "place"),
+    [
+        ('$.people["ann smith"].age', "$.people", "$.people"),
+        ("$.people", "$.people", "$.people"),
+        ('$.a[3].tokens["hunter two"][0]', "$.a[3].tokens", "$.a[*].tokens"),
+        ("$.odd.ann_1.age.years", "$.odd.ann_1.age", "$.odd.ann_1.age"),
+        ("$.odd.ann.name", "$.odd.ann.name", "$.odd.ann.name"),
+        ('$.plain["ann smith"]', '$.plain["ann smith"]', '$.plain["ann smith"]'),
+    ],
+)
+def test_places_tell_no_key_below_what_is_hidden(path, shown, place):
+    (difference,) = kept(differences=[Difference(Kind.VALUE, path, 1, 2)], redact=["$.people", "$.odd.*.age"])[
+        "differences"
+    ]
+    assert (difference["path"], difference["place"]) == (shown, place)
+
+
+def test_a_key_that_is_a_secret_elsewhere_is_told_in_no_place():
+    request = asked("/", ("cookie", f"sid={SECRET}"))
+    long = "$" + ".abcdefghi" * 39
+    differences = [Difference(Kind.VALUE, f"{before}.{SECRET}", 1, 2) for before in ("$.sessions", long)]
+    first, second = kept(request, differences=differences)["differences"]
+    assert (first["path"], first["place"]) == ("$.sessions.***", "$.sessions.***")
+    assert (second["path"], second["place"]) == (f"{long}.***", long)
+
+
 def test_all_else_is_kept():
     sample = kept(asked("/x?a=1"), reply('{"a":1}', JSON, status=201), reply("two", TEXT, status=202))
     assert (sample["feature"], sample["route"], sample["outcome"], sample["answered"]) == (
