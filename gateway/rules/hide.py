@@ -37,6 +37,7 @@ from gateway.rules.secret_values import (
     parts,
     says_across_lines,
     says_more,
+    says_too_much,
     utf8,
 )
 
@@ -44,6 +45,8 @@ MAX_BODY: Final = 16 * 1024
 """Characters of a body that are kept."""
 MAX_VALUE: Final = 2000
 """Characters of a header, a path, and either value of a difference."""
+MARGIN: Final = 2048
+"""Characters behind what is kept that are looked through at least: what shows as a secret only by its end."""
 MAX_DIFFERENCES: Final = 50
 MAX_DEPTH: Final = 100
 """Of JSON; what is nested deeper is hidden whole."""
@@ -125,6 +128,7 @@ class _Hiding:
         self._root: Place[bool] = Places(redact, lambda matched, _: bool(matched)).start
         self._nowhere: Place[bool] = Places((), lambda _, __: False).start
         self._redacts = bool(redact)
+        self._left = 0
         self._values = SecretValues()
         asked, legacy, new = compared.asked, compared.legacy, compared.new
         has_places = any(each.path.startswith("$") for each in compared.differences)
@@ -161,7 +165,7 @@ class _Hiding:
             self._values.add_json(content.value, self._root)
         elif content.text is not None:
             self._values.add_text(content.text)
-            for value in filter(None, map(json_of, content.text.split("\n"))):
+            for value in filter(None, map(json_of, content.text.split("\n") if self._redacts else ())):
                 self._values.add_json(value, self._root)
 
     def _read_difference(self, difference: Difference) -> None:
@@ -247,11 +251,13 @@ class _Hiding:
         """A short text. Cut after hiding."""
         if len(text) > MAX_TEXT:
             return HIDDEN
-        plain, is_cut = self._kept(without_shapes(hidden_said(utf8(text))), MAX_VALUE)
+        text, is_all = self._plain(utf8(text), MAX_VALUE)
+        plain, is_cut = self._kept(text, MAX_VALUE, is_all=is_all)
         return HIDDEN if plain is None else plain + "..." * is_cut
 
     def _body(self, content: _Content) -> dict[str, Any]:
-        text, is_cut = self._kept(self._text_of(content), MAX_BODY)
+        shown, is_all = self._text_of(content)
+        text, is_cut = self._kept(shown, MAX_BODY, is_all=is_all)
         body = {"size": len(content.body), "text": text, "cut": is_cut}
         return body if text is not None else {**body, "sha256": hashlib.sha256(content.body).hexdigest()}
 
@@ -260,87 +266,132 @@ class _Hiding:
         not JSON that can be read.
         """
         text = content.text
-        if text is None or content.is_multipart or len(text) > MAX_TEXT:
+        if text is None or content.is_multipart or len(text) > MAX_TEXT or says_too_much(text):
             return True
         if content.value is not ABSENT:
             return False
         if says_more(text, is_html=content.is_html):
             return True
-        are_lines_of_json = all(json_of(line) is not None for line in text.split("\n") if line.strip())
-        return self._redacts and content.is_json and not are_lines_of_json
+        lines = text.split("\n") if self._redacts and content.is_json else ()
+        return any(json_of(line) is None for line in lines if line.strip())
 
-    def _text_of(self, content: _Content) -> str | None:
+    def _text_of(self, content: _Content) -> tuple[str | None, bool]:
+        """What is shown of a body, and whether that is all of it."""
         if content.text is None or content.is_withheld:
-            return None
+            return None, False
         if content.value is not ABSENT:
-            return _written(self._json(content.value, self._root, 0))
+            shown, is_all = self._shown(content.value, self._root, MAX_BODY)
+            return _written(shown), is_all
         if content.is_form:
-            text = hidden_pairs(content.text)
-        else:
-            text = "\n".join(map(self._json_line, content.text.split("\n")))
-        return without_shapes(hidden_said(text))
+            return self._plain(hidden_pairs(content.text), MAX_BODY)
+        wanted, lines = self._wanted(MAX_BODY), content.text.split("\n")
+        for at, line in enumerate(lines):
+            if wanted <= 0:
+                text, _ = self._plain("\n".join(lines[:at]), MAX_BODY)
+                return text, False
+            lines[at] = self._json_line(line, wanted)
+            wanted -= len(lines[at]) + 1
+        return self._plain("\n".join(lines), MAX_BODY)
 
-    def _json_line(self, line: str) -> str:
+    def _json_line(self, line: str, most: int) -> str:
         """One of many values of JSON, one in each line, or any other line."""
         value = json_of(line)
         if value is not None:
-            return _written(self._json(value, self._root, 0))
+            return _written(self._shown(value, self._root, most)[0])
         return HIDDEN if self._redacts and begins_json(line) else line
 
-    def _compared_line(self, line: str, content: _Content) -> str:
+    def _compared_line(self, line: str, content: _Content) -> tuple[str, bool]:
         """Of a body that was compared by its lines: no more than is shown of that body, for what a line is a part of
         may have begun before it.
         """
-        if content.text is None or content.is_withheld or len(line) > MAX_TEXT:
-            return HIDDEN
-        if content.is_form:
+        text = content.text
+        if text is None or content.is_withheld or len(line) > MAX_TEXT or content.is_said_across_lines:
+            return HIDDEN, True
+        is_one_line = "\n" not in text.strip() and "\r" not in text.strip()
+        if content.value is not ABSENT and not (is_one_line and begins_json(line)):
+            if self._redacts or says_more(text):
+                return HIDDEN, True
+        elif content.is_form:
             line = hidden_pairs(line)
-        elif "\n" not in content.text.strip():
-            line = self._json_line(line)
-        elif content.is_said_across_lines:
-            return HIDDEN
-        elif content.value is ABSENT:
-            line = self._json_line(line)
-        elif self._redacts or says_more(content.text):
-            return HIDDEN
-        return without_shapes(hidden_said(line))
+        elif (value := json_of(line)) is not None:
+            shown, is_all = self._shown(value, self._root, MAX_VALUE)
+            return _written(shown), is_all
+        elif self._redacts and begins_json(line):
+            return HIDDEN, True
+        return self._plain(line, MAX_VALUE)
 
-    def _kept(self, text: str | None, most: int) -> tuple[str | None, bool]:
-        """What is kept of a text, and whether that is not all of it. No more is looked through than that needs; at the
-        end of what was may stand a part of a secret, so that goes.
+    @property
+    def _margin(self) -> int:
+        return 3 * self._values.longest + MARGIN
+
+    def _wanted(self, most: int) -> int:
+        """Characters that are looked through where so many are kept."""
+        return most + 2 * self._margin
+
+    def _plain(self, text: str, most: int) -> tuple[str, bool]:
+        """As much of a text as is wanted, without what is secret by its name or its shape."""
+        wanted = self._wanted(most)
+        return without_shapes(hidden_said(text[:wanted])), len(text) <= wanted
+
+    def _shown(self, value: Any, place: Place[bool], most: int) -> tuple[Any, bool]:
+        """The same of JSON."""
+        self._left = self._wanted(most)
+        return self._json(value, place, 0), self._left > 0
+
+    def _kept(self, text: str | None, most: int, *, is_all: bool) -> tuple[str | None, bool]:
+        """What is kept of a text, and whether that is not all of it. is_all: whether the text is. Where it is not, a
+        part of a secret may stand at its end, so that goes.
         """
         if text is None:
             return None, True
-        margin = 3 * self._values.longest
-        plain = self._values.hidden_in(text[: most + 2 * margin])
+        wanted = self._wanted(most)
+        plain = self._values.hidden_in(text[:wanted])
         if plain is None:
             return None, True
-        if len(text) > most + 2 * margin:
-            return plain[: max(0, min(most, len(plain) - margin))], True
+        if not is_all or len(text) > wanted:
+            return plain[: max(0, min(most, len(plain) - self._margin))], True
         return plain[:most], len(plain) > most
 
     def _json(self, value: Any, place: Place[bool], depth: int) -> Any:
+        """As much of it as is wanted."""
         if place.rule or depth > MAX_DEPTH:
             return HIDDEN
         if isinstance(value, dict):
-            return {
-                without_shapes(key): HIDDEN if is_secret_name(key) else self._json(inner, place.key(key), depth + 1)
-                for key, inner in value.items()
-            }
+            shown = {}
+            for key, inner in value.items():
+                if self._left <= 0:
+                    break
+                self._left -= len(key) + 4
+                is_secret = is_secret_name(key)
+                shown[without_shapes(key)] = HIDDEN if is_secret else self._json(inner, place.key(key), depth + 1)
+            return shown
         if isinstance(value, list):
-            return [self._json(inner, place.index(at), depth + 1) for at, inner in enumerate(value)]
-        return self._string(value, depth) if isinstance(value, str) else value
+            items = []
+            for at, inner in enumerate(value):
+                if self._left <= 0:
+                    break
+                self._left -= 1
+                items.append(self._json(inner, place.index(at), depth + 1))
+            return items
+        if isinstance(value, str):
+            return self._string(value, depth)
+        self._left -= 1
+        return value
 
     def _string(self, text: str, depth: int) -> str:
         """It may be JSON itself, of which no place is named."""
         value = json_of(text)
-        if value is None and says_more(text):
-            return HIDDEN
         if value is not None:
+            left = self._left
             shown = self._json(value, self._nowhere, depth + 1)
-            if shown != value:
+            if shown != value or says_more(text):
                 return _written(shown)
-        return without_shapes(hidden_said(text))
+            self._left = left
+        elif says_more(text):
+            return HIDDEN
+        head = text[: max(0, self._left)]
+        self._left -= len(text)
+        return without_shapes(hidden_said(head))
 
     def _difference(self, difference: Difference) -> dict[str, Any]:
         compared, path = self._compared, self._shown_path(difference.path)
@@ -359,16 +410,16 @@ class _Hiding:
         """As JSON, but cut. content: of the side that it is the value of."""
         if value is ABSENT:
             return None
+        shown, is_all = value, True
         if difference.path.startswith("header:"):
-            shown: Any = self._header(difference.path.removeprefix("header:"), str(value))
+            shown = self._header(difference.path.removeprefix("header:"), str(value))
         elif difference.path.startswith("$"):
             place = self._place(difference.path)
-            shown = HIDDEN if place is None else self._json(value, place, 0)
+            shown, is_all = (HIDDEN, True) if place is None else self._shown(value, place, MAX_VALUE)
         elif difference.path.startswith("line "):
-            shown = self._compared_line(str(value), content)
+            shown, is_all = self._compared_line(str(value), content)
         elif isinstance(value, str):
-            shown = without_shapes(hidden_said(value)) if len(value) <= MAX_TEXT else HIDDEN
-        else:
-            shown = value
-        text, is_cut = self._kept(utf8(json.dumps(shown, ensure_ascii=False, default=str)), MAX_VALUE)
+            shown, is_all = self._plain(value, MAX_VALUE)
+        written = utf8(json.dumps(shown, ensure_ascii=False, default=str))
+        text, is_cut = self._kept(written, MAX_VALUE, is_all=is_all)
         return HIDDEN if text is None else text + "..." * is_cut

@@ -32,6 +32,8 @@ _HOLDS_MORE: Final = re.compile(
 )
 _ELEMENT: Final = re.compile(r"(?:\s[^<>]*+)?>\s*+(<!\[CDATA\[(?s:(?!\]\]>).)*+|[^<\s][^<]*+)")
 _ELEMENT_HOLDS_MORE: Final = re.compile(r"(?:\s[^<>]*+)?>\s*+<(?!/|!\[CDATA\[)")
+_MAX_NAME: Final = 100
+_REST: Final = re.compile(r"[\w-]++")
 _TAG_BEFORE: Final = re.compile(r"[\w.:-]*")
 _NAMES_BEFORE: Final = re.compile(r"""(?i)\b(?:name|id|key|property|itemprop)\s*=\s*["']?[^"'\s<>=]*\Z""")
 _VALUES: Final = re.compile(r"""(?i)(?<![\w-])(?:value|content)\s*+=\s*+(?:"([^"]*+)|'([^']*+)|([^\s"'<>]++))""")
@@ -79,22 +81,26 @@ def holds_more(text: str, *, is_html: bool = False) -> bool:
     return False
 
 
+def count_of_names(text: str) -> int:
+    """At most: a name may have several words in it."""
+    lowered = text.lower()
+    return sum(lowered.count(word) for word in SPELLED)
+
+
 def _names(text: str) -> Iterator[tuple[int, int]]:
-    """From and to of each whole name that has a secret's word in it."""
+    """From and to of each whole name that has a secret's word in it. Of a very long one not from its beginning."""
     lowered = text.replace("\u0130", "i").lower()  # the one letter that becomes two
     places = {place for word in SPELLED for place in _places(lowered, word)}
     read = 0
     for place in sorted(places):
         if place < read:
             continue
-        begin = place
-        while begin > read and _is_of_a_name(text[begin - 1]):
+        begin, first = place, max(read, place - _MAX_NAME)
+        while begin > first and (text[begin - 1].isalnum() or text[begin - 1] in "_-"):
             begin -= 1
-        end = place
-        while end < len(text) and _is_of_a_name(text[end]):
-            end += 1
-        yield begin, end
-        read = end
+        found = _REST.match(text, place)
+        read = found.end() if found is not None else place
+        yield begin, read
 
 
 def _places(text: str, word: str) -> Iterator[int]:
@@ -102,10 +108,6 @@ def _places(text: str, word: str) -> Iterator[int]:
     while place >= 0:
         yield place
         place = text.find(word, place + len(word))
-
-
-def _is_of_a_name(character: str) -> bool:
-    return character.isalnum() or character in "_-"
 
 
 def _opens(text: str, begin: int) -> bool:

@@ -16,12 +16,14 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from gateway.rules.json_text import read_json
 from gateway.rules.places import Place, Places
-from gateway.rules.said import holds_more, said
+from gateway.rules.said import count_of_names, holds_more, said
 from gateway.rules.secrecy import HIDDEN, is_secret_name, says_a_name
 
 MIN_LENGTH: Final = 6
 """Characters. Shorter ones stand in any text by chance, and are hidden at their own place alone."""
 MAX_VALUES: Final = 200
+MAX_NAMES: Final = 2000
+"""Secrets' names in one text: of more, nothing is shown."""
 MAX_WORK: Final = 16_000_000
 """Characters to look at, times values to look for. Clients choose both."""
 MAX_TEXT: Final = 256 * 1024
@@ -119,7 +121,7 @@ class SecretValues:
 
     def add_text(self, text: str) -> None:
         """What any text says by a secret's name, as it stands there and as it is meant."""
-        if len(text) > MAX_TEXT or not says_a_name(text):
+        if len(text) > MAX_TEXT or not says_a_name(text) or says_too_much(text):
             return
         for each in said(text):
             value = text[each.start : each.end].removeprefix("<![CDATA[").strip("\\\"'")
@@ -270,6 +272,11 @@ def hidden_said(text: str) -> str:
 def says_more(text: str, *, is_html: bool = False) -> bool:
     """Whether something of a secret's name is a whole list or object, in what was not read as JSON."""
     return says_a_name(text) and holds_more(text, is_html=is_html)
+
+
+def says_too_much(text: str) -> bool:
+    """Whether names stand in it so often that it would take too long to look at each."""
+    return says_a_name(text) and count_of_names(text) > MAX_NAMES
 
 
 def says_across_lines(text: str) -> bool:

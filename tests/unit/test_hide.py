@@ -15,7 +15,8 @@ from gateway.rules.compared import Asked, Compared
 from gateway.rules.hide import MAX_BODY, MAX_DIFFERENCES, hidden
 from gateway.rules.json_path import parse_path
 from gateway.rules.replies import Reply, ReplyRules, compare_replies
-from gateway.rules.secret_values import MAX_TEXT, MAX_VALUES
+from gateway.rules.secret_values import MAX_NAMES, MAX_TEXT, MAX_VALUES
+from gateway.shadow.batch import MAX_SAMPLE_BYTES
 
 JSON = ("content-type", "application/json")
 TEXT = ("content-type", "text/plain")
@@ -492,6 +493,58 @@ def test_of_a_body_that_is_too_long_to_be_looked_through_nothing_is_shown(kind):
     assert sample["new"]["body"]["text"] == "no ***"
 
 
+def test_of_a_body_in_which_too_many_secrets_names_stand_nothing_is_shown():
+    content = "a token " * MAX_NAMES
+    assert body_of(content, TEXT)["text"].startswith("a token")
+    assert body_of(content + "token", TEXT)["text"] is None
+
+
+def test_of_a_long_text_the_first_part_is_kept_and_what_is_said_anywhere_hidden():
+    content = f"<p>{SECRET}</p>" + ROW * 2000 + f"token={SECRET}"
+    body = body_of(content, HTML)
+    assert body["text"].startswith("<p>***</p><div")
+    assert (len(body["text"]), body["cut"]) == (MAX_BODY, True)
+
+
+def test_of_long_json_the_first_part_is_kept():
+    body = body_of(orjson.dumps({"n": SECRET, "a": [{"b": number} for number in range(9000)], "token": SECRET}), JSON)
+    assert body["text"].startswith('{"n":"***","a":[{"b":0},')
+    assert (len(body["text"]), body["cut"]) == (MAX_BODY, True)
+
+
+@pytest.mark.parametrize("length", [1001, 6000, 60_000])
+def test_long_values_of_differences_are_cut(length):
+    values = "x " * length, ["ab"] * length
+    (difference,) = kept(differences=[Difference(Kind.VALUE, "$.a", *values)])["differences"]
+    assert difference["legacy"] == ('"' + "x " * 1000)[:2000] + "..."
+    assert difference["new"] == ("[" + '"ab", ' * 400)[:2000] + "..."
+
+
+ROW = '<div class="row"><a href="/item/17">Item 17</a></div>\n'
+
+
+@pytest.mark.parametrize(
+    ("begin", "unit", "end"),
+    [
+        ("token", ROW, ""),
+        ("token=1 ", "a", ""),
+        ("token ", "x-", ""),
+        ("", "token='' ", ""),
+        ('["token"', ',{"name":"a","url":"http://x/17?a=b","n":17}', "]"),
+    ],
+)
+def test_the_largest_bodies_of_a_sample_are_looked_through_soon(begin, unit, end):
+    """Meanwhile requests share the interpreter."""
+    times = MAX_SAMPLE_BYTES // 2 // len(unit)
+    replies = [reply(begin + unit * number + end, HTML) for number in (times - 20, times - 21)]
+    differences, took = compare_replies(*replies, ReplyRules()), []
+    for _ in range(3):
+        began = time.process_time()
+        kept(None, *replies, differences)
+        took.append(time.process_time() - began)
+    assert min(took) < 0.2
+
+
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize(
     "unit",
@@ -510,6 +563,15 @@ def test_of_a_body_that_is_too_long_to_be_looked_through_nothing_is_shown(kind):
         '{"a":',
         "[",
         "=;",
+        "x-",
+        "token='' ",
+        "<token>",
+        "<token a='",
+        "name=token",
+        "&quot;token&quot;:&quot;",
+        '\\\\"token\\\\":\\\\"',
+        "\\\\u0041",
+        "<p value=token",
     ],
 )
 def test_no_body_that_somebody_chooses_takes_long(unit):

@@ -64,8 +64,8 @@ def waiting(body=b"{}", prints=("a",)):
 def test_samples_that_wait_are_bounded_by_number_and_bytes():
     batch = Batch()
     assert sum(batch.add_sample(waiting(prints=(str(number),))) for number in range(100)) == MAX_WAITING
-    batch, large = Batch(), b"x" * 500_000
-    assert sum(batch.add_sample(waiting(large)) for _ in range(10)) == MAX_HELD_BYTES // 500_020
+    batch, large = Batch(), b"x" * 250_000
+    assert sum(batch.add_sample(waiting(large)) for _ in range(20)) == MAX_HELD_BYTES // 250_020
     assert batch.held_bytes <= MAX_HELD_BYTES
     assert not Batch().add_sample(waiting(b"x" * MAX_SAMPLE_BYTES))
 
