@@ -6,8 +6,6 @@ wherever else it stands. A body that is no text is kept as its size and digest. 
 left out whole. Bodies are cut last, so that no half of a secret stays. Pure; for the ledger.
 """
 
-import codecs
-import contextlib
 import hashlib
 import json
 from collections.abc import Collection, Sequence
@@ -90,8 +88,10 @@ class _Content:
             self.value = read_events(self.text)
         elif begins_json(self.text) or self.text.lstrip()[:1] == '"':
             self.is_json = True
-            with contextlib.suppress(ValueError):
-                self.value = read_json(body.removeprefix(codecs.BOM_UTF8))
+            try:
+                self.value = read_json(body.removeprefix(b"\xef\xbb\xbf"))
+            except ValueError:
+                return
 
 
 def _text(body: bytes) -> str | None:
@@ -186,6 +186,8 @@ class _Hiding:
     def _walked(self, path: str) -> tuple[Place[bool] | None, Path]:
         """The same, and the steps as far as they may be told: not what lies in something secret."""
         place = self._root
+        if len(path) > MAX_VALUE:
+            return None, ()
         try:
             steps = tuple(step for step in parse_path(path).steps if not isinstance(step, Wild))
         except ValueError:

@@ -10,6 +10,8 @@ from functools import lru_cache
 from typing import Final
 
 HIDDEN: Final = "***"
+MAX_KEPT: Final = 100
+"""Characters of a name for which it is remembered whether it is secret: services choose names, too."""
 
 _SECRET_NAMES: Final = ("authorization", "cookie", "password", "passwd", "token", "secret", "credential", "apikey")
 SPELLED: Final = (*_SECRET_NAMES, "api-key", "api_key")
@@ -47,9 +49,13 @@ _RULES: Final = (
 )
 
 
-@lru_cache(maxsize=1024)
 def is_secret_name(name: str) -> bool:
     """Whether what goes by this name is hidden: `Set-Cookie`, `refresh_token`, `apiKey`, ..."""
+    return _is_secret(name) if len(name) <= MAX_KEPT else _is_secret.__wrapped__(name)
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
     plain = name.lower().replace("-", "").replace("_", "")
     return any(word in plain for word in _SECRET_NAMES)
 
