@@ -22,7 +22,7 @@ from gateway.rules.json_path import Path, Pattern, Wild, parse_path, show_path
 from gateway.rules.json_text import read_json
 from gateway.rules.places import Place, Places
 from gateway.rules.replies import Reply
-from gateway.rules.secrecy import HIDDEN, is_secret_name, without_shapes
+from gateway.rules.secrecy import HIDDEN, is_secret_name, is_secret_parameter, without_shapes
 from gateway.rules.secret_values import (
     MAX_TEXT,
     SecretValues,
@@ -114,6 +114,12 @@ def _written(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def _hidden_query(text: str) -> str:
+    """What may be a URL, or begin with one."""
+    path, sign, query = text.partition("?")
+    return path + sign + hidden_pairs(query) if sign else path
+
+
 def _whole_steps(place: str) -> str:
     """Of one that was too long to be told whole: a part of a key cannot be known as a secret."""
     return place if len(place) < MAX_PLACE else place[: max(place.rfind("."), place.rfind("["))]
@@ -157,7 +163,7 @@ class _Hiding:
     def _read(self, content: _Content) -> None:
         if content.is_multipart:
             for name, value in parts(content.body, content.type):
-                if is_secret_name(name):
+                if is_secret_parameter(name):
                     self._values.add(value)
         elif content.is_form:
             self._values.add_pairs(content.body.decode("utf-8", "replace"))
@@ -221,10 +227,9 @@ class _Hiding:
         }
 
     def _asked(self, asked: Asked) -> dict[str, Any]:
-        path, sign, query = asked.target.partition("?")
         return {
             "method": asked.method,
-            "target": self._line(path + sign + hidden_pairs(query) if sign else path),
+            "target": self._line(_hidden_query(asked.target)),
             "headers": self._headers(asked.headers),
             "body": self._body(self._bodies[0]),
         }
@@ -247,7 +252,7 @@ class _Hiding:
             return self._line(hidden_cookies(value))
         if name == "set-cookie":
             return self._line(hidden_set_cookies(value))
-        return HIDDEN if is_secret_name(name) else self._line(value)
+        return HIDDEN if is_secret_name(name) else self._line(_hidden_query(value))
 
     def _line(self, text: str) -> str:
         """A short text. Cut after hiding."""

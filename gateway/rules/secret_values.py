@@ -17,7 +17,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 from gateway.rules.json_text import read_json
 from gateway.rules.places import Place, Places
 from gateway.rules.said import count_of_names, holds_more, said
-from gateway.rules.secrecy import HIDDEN, is_secret_name, says_a_name
+from gateway.rules.secrecy import HIDDEN, is_secret_name, is_secret_parameter, says_a_name
 
 MIN_LENGTH: Final = 6
 """Characters. Shorter ones stand in any text by chance, and are hidden at their own place alone."""
@@ -94,7 +94,7 @@ class SecretValues:
     def add_pairs(self, text: str) -> None:
         """Of a query or a form."""
         for name, value in pairs(text):
-            if is_secret_name(unquote_plus(name)):
+            if is_secret_parameter(unquote_plus(name)):
                 self.add(value)
             elif "%" in value:
                 plain = _unquoted(value)
@@ -249,7 +249,7 @@ def hidden_pairs(text: str) -> str:
 
 def _hidden_pair(pair: str) -> str:
     name, _, value = pair.partition("=")
-    if is_secret_name(unquote_plus(name)):
+    if is_secret_parameter(unquote_plus(name)):
         return f"{name}={HIDDEN}"
     if "%" in value:
         plain = _unquoted(value)

@@ -572,6 +572,7 @@ def test_the_largest_bodies_of_a_sample_are_looked_through_soon(begin, unit, end
         '\\\\"token\\\\":\\\\"',
         "\\\\u0041",
         "<p value=token",
+        "u0026sig",
     ],
 )
 def test_no_body_that_somebody_chooses_takes_long(unit):

@@ -104,6 +104,60 @@ def test_a_value_is_found_however_it_is_encoded(body):
     assert sample["legacy"]["body"]["text"].endswith('***"')
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "X-Amz-Signature",
+        "sig",
+        "code",
+        "pwd",
+        "sid",
+        "session_id",
+        "PHPSESSID",
+        "otp",
+        "auth",
+        "x-goog-signature",
+        "pass",
+    ],
+)
+def test_secret_parameters_are_hidden_in_queries_forms_and_urls(name):
+    form = ("content-type", "application/x-www-form-urlencoded")
+    request = asked(f"/x?{name}=Zq7&a=1", ("referer", f"https://h/?a=1&{name}=Zq7"), form, body=f"{name}=Zq7&a=1")
+    sample = kept(request, reply("", ("location", f"/y?{name}=Zq7&a=1")))
+    assert "Zq7" not in written(sample)
+    assert sample["asked"]["target"] == f"/x?{name}=***&a=1"
+    assert sample["legacy"]["headers"] == [["location", f"/y?{name}=***&a=1"]]
+
+
+@pytest.mark.parametrize(
+    "name", ["session_id", "sessionId", "private_key", "pwd", "userPwd", "passphrase", "_csrf", "otp"]
+)
+def test_more_members_with_secret_names_are_hidden(name):
+    body = as_text({name: "Zq7", "a": f"{name}=Zq7"} if name != "otp" else {name: "Zq7"})
+    assert "Zq7" not in written(kept(None, reply(body, JSON)))
+
+
+@pytest.mark.parametrize("name", ["x-auth-key", "x-session", "x-session-id", "x-auth", "x-csrf", "private-key"])
+def test_more_secret_headers_are_hidden(name):
+    assert kept(asked("/", (name, "Zq7")))["asked"]["headers"] == [[name, "***"]]
+
+
+def test_urls_that_are_signed_are_hidden_wherever_they_stand():
+    url = "https://h/f?X-Amz-Date=1&X-Amz-Signature=Zq7&v=1"
+    for body in (as_text({"url": url}), f'<a href="{html.escape(url)}">', as_text(url).replace("&", r"\u0026")):
+        shown = kept(None, reply(body, HTML))["legacy"]["body"]["text"]
+        assert "Zq7" not in shown
+        assert "v=1" in shown
+
+
+def test_harmless_names_are_shown():
+    names = ["key", "code", "status_code", "signature", "sid", "sig", "pass", "sessions", "monkey", "design", "author"]
+    body = as_text(dict.fromkeys(names, "value"))
+    sample = kept(asked("/x?key=k&page=2&status_code=3&design=x"), reply(body, JSON))
+    assert orjson.loads(sample["legacy"]["body"]["text"]) == orjson.loads(body)
+    assert sample["asked"]["target"] == "/x?key=k&page=2&status_code=3&design=x"
+
+
 def test_long_integers_are_hidden_digit_by_digit_as_they_are_compared():
     bodies = [reply(f'{{"token":{10**22 + 1},"ref":{10**22 + each}}}', JSON) for each in (1, 2)]
     sample = kept(None, *bodies, compare_replies(*bodies, ReplyRules()))
