@@ -25,6 +25,7 @@ from gateway.rules.replies import Reply
 from gateway.rules.secrecy import HIDDEN, is_secret_name, is_secret_parameter, without_shapes
 from gateway.rules.secret_values import (
     MAX_TEXT,
+    NOWHERE,
     SecretValues,
     begins_json,
     hidden_cookies,
@@ -67,7 +68,8 @@ def hidden(
 
 class _Content:
     """A body by what it is. value: JSON, or ABSENT. text: None where it is no text. is_json: whether it is, or was
-    meant to be, JSON or a list of events, and so has places. is_withheld: whether nothing of it is shown.
+    meant to be, JSON or a list of events, and so has places. is_withheld: whether nothing of it is shown. hides_lines,
+    hides_parts: whether no line of it is, or none that is not all of it.
     """
 
     def __init__(self, body: bytes, headers: Headers, *, has_places: bool) -> None:
@@ -79,7 +81,8 @@ class _Content:
         self.is_json = has_places or kind == "application/json" or kind.endswith("+json")
         self.is_html = kind in ("text/html", "application/xhtml+xml")
         self.is_withheld = True
-        self.is_said_across_lines = False
+        self.hides_lines = False
+        self.hides_parts = False
         self.value: Any = ABSENT
         self.text = _text(body)
         if self.text is None or self.is_form or self.is_multipart:
@@ -132,7 +135,6 @@ class _Hiding:
         self._compared = compared
         self._redact_headers = redact_headers
         self._root: Place[bool] = Places(redact, lambda matched, _: bool(matched)).start
-        self._nowhere: Place[bool] = Places((), lambda _, __: False).start
         self._redacts = bool(redact)
         self._left = 0
         self._values = SecretValues()
@@ -146,7 +148,9 @@ class _Hiding:
             content.is_withheld = self._withholds(content)
         if any(each.path.startswith("line ") for each in compared.differences):
             for content in self._bodies[1:]:
-                content.is_said_across_lines = not content.is_withheld and says_across_lines(content.text or "")
+                text = content.text or ""
+                content.hides_lines = content.is_withheld or says_too_much(text) or says_across_lines(text)
+                content.hides_parts = not content.hides_lines and (self._redacts or says_more(text))
         for each in (asked, legacy, new):
             for name, value in each.headers:
                 self._values.add_header(name, value, is_secret=self._is_secret_header(name))
@@ -273,11 +277,11 @@ class _Hiding:
         not JSON that can be read.
         """
         text = content.text
-        if text is None or content.is_multipart or len(text) > MAX_TEXT or says_too_much(text):
+        if text is None or content.is_multipart or len(text) > MAX_TEXT:
             return True
         if content.value is not ABSENT:
             return False
-        if says_more(text, is_html=content.is_html):
+        if says_too_much(text) or says_more(text, is_html=content.is_html):
             return True
         lines = text.split("\n") if self._redacts and content.is_json else ()
         return any(json_of(line) is None for line in lines if line.strip())
@@ -312,18 +316,18 @@ class _Hiding:
         may have begun before it.
         """
         text = content.text
-        if text is None or content.is_withheld or len(line) > MAX_TEXT or content.is_said_across_lines:
+        if text is None or content.hides_lines or len(line) > MAX_TEXT:
             return HIDDEN, True
         is_one_line = "\n" not in text.strip() and "\r" not in text.strip()
         if content.value is not ABSENT and not (is_one_line and begins_json(line)):
-            if self._redacts or says_more(text):
+            if content.hides_parts:
                 return HIDDEN, True
         elif content.is_form:
             line = hidden_pairs(line)
         elif (value := json_of(line)) is not None:
             shown, is_all = self._shown(value, self._root, MAX_VALUE)
             return _written(shown), is_all
-        elif self._redacts and begins_json(line):
+        elif says_more(line, is_html=content.is_html) or (self._redacts and begins_json(line)):
             return HIDDEN, True
         return self._plain(line, MAX_VALUE)
 
@@ -390,7 +394,7 @@ class _Hiding:
         value = json_of(text)
         if value is not None:
             left = self._left
-            shown = self._json(value, self._nowhere, depth + 1)
+            shown = self._json(value, NOWHERE, depth + 1)
             if shown != value or says_more(text):
                 return _written(shown)
             self._left = left

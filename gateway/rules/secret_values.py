@@ -39,7 +39,7 @@ _ATTRIBUTES: Final = frozenset(
 )
 _NEXT_COOKIE: Final = re.compile(r",\s*(?=[^;,=\s]+=)")
 _ESCAPED: Final = re.compile(r"""\\{1,8}(?:u(?!d[89a-f])([0-9a-f]{4})|x([0-9a-f]{2})|(["'/]))""", re.IGNORECASE)
-_NOWHERE: Final = Places[bool]((), lambda _, __: False).start
+NOWHERE: Final = Places[bool]((), lambda _, __: False).start
 """Places are those of a whole body: none is named in JSON that stands in a text."""
 
 
@@ -98,7 +98,7 @@ class SecretValues:
                 self.add(value)
             elif "%" in value:
                 plain = _unquoted(value)
-                self.add_json(json_of(plain), _NOWHERE)
+                self.add_json(json_of(plain), NOWHERE)
                 self.add_text(plain)
 
     def add_json(self, value: Any, place: Place[bool]) -> None:
@@ -117,7 +117,7 @@ class SecretValues:
             elif where is None:
                 self.add(inner)
             elif isinstance(inner, str) and begins_json(inner):
-                waiting.append((json_of(inner), _NOWHERE))
+                waiting.append((json_of(inner), NOWHERE))
 
     def add_text(self, text: str) -> None:
         """What any text says by a secret's name, as it stands there and as it is meant."""

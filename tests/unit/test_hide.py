@@ -1,6 +1,7 @@
 """What is kept of a comparison: no secret stays, wherever it stood, and what is no secret does."""
 
 import base64
+import re
 import time
 from urllib.parse import quote, quote_plus
 
@@ -448,6 +449,14 @@ def test_a_list_of_events_that_is_not_said_to_be_one_is_not_shown_where_places_a
     differences = compare_replies(*replies, ReplyRules(as_="events"))
     assert [each.path for each in differences] == ["$[0].data.n"]
     assert SHORT not in written(kept(None, *replies, differences, redact=["$[*].data.name"]))
+
+
+def test_a_line_of_json_that_a_mask_has_broken_is_not_shown_where_more_goes_by_a_secrets_name():
+    rules = ReplyRules(as_="text", mask=(re.compile(r"\d+"),))
+    replies = [reply(f'{{"token":{{"a":"Zqa{end}"}},"at":17}}', JSON) for end in "bc"]
+    differences = compare_replies(*replies, rules)
+    assert '"at":*' in differences[0].legacy
+    assert "Zqa" not in written(kept(None, *replies, differences))
 
 
 @pytest.mark.parametrize(
