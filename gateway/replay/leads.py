@@ -6,6 +6,7 @@ its shadow would be. Without one everything is one feature.
 
 from dataclasses import dataclass, replace
 from typing import Final
+from urllib.parse import unquote
 
 from gateway.config.comparison import NO_RULES, Compare
 from gateway.config.schema import EncodedSlash
@@ -20,6 +21,8 @@ from gateway.rules.plan import Plan, ShadowPlan, Target
 from gateway.rules.replies import ReplyRules
 from gateway.rules.reply_rules import headers_of, paths_of, reply_rules
 from gateway.rules.rewrite import PathRewrite
+from gateway.rules.secrecy import without_shapes
+from gateway.rules.secret_values import hidden_said
 
 ONE_FEATURE: Final = "replay"
 
@@ -121,9 +124,19 @@ def bare_plan(rules: ReplyRules, label: str) -> ShadowPlan:
 
 
 def label_of(path: bytes) -> str:
-    """`/users/*/orders`: a path without what names one thing of many, so that differences of one kind come together."""
-    segments = path.decode("utf-8", "replace").split("/")
-    return "/".join("*" if segment and looks_like_an_id(segment) else segment for segment in segments)
+    """`/users/*/orders`: a path without what names one thing of many, so that differences of one kind come together.
+    Without secrets, for it is told in reports.
+    """
+    return "/".join(map(_label_of_segment, path.decode("utf-8", "replace").split("/")))
+
+
+def _label_of_segment(segment: str) -> str:
+    if not segment:
+        return segment
+    plain = unquote(segment)
+    if (hidden := without_shapes(hidden_said(plain))) != plain:
+        segment = hidden
+    return "*" if looks_like_an_id(segment) else segment
 
 
 def _with_ignored(lead: Lead, ignore: tuple[str, ...]) -> Lead:

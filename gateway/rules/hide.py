@@ -9,6 +9,7 @@ left out whole. Bodies are cut last, so that no half of a secret stays. Pure; fo
 import hashlib
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -17,19 +18,26 @@ from gateway.rules.compare import ABSENT, Difference
 from gateway.rules.compared import Asked, Compared
 from gateway.rules.events import read_events
 from gateway.rules.fingerprint import fingerprint, kind_of, place_of
-from gateway.rules.json_path import Pattern, parse_path
+from gateway.rules.json_path import Path, Pattern, Wild, parse_path, show_path
+from gateway.rules.json_text import read_json
+from gateway.rules.place_names import MAX_PLACE
 from gateway.rules.places import Place, Places
 from gateway.rules.replies import Reply
-from gateway.rules.secrecy import HIDDEN, is_secret_name, without_shapes
+from gateway.rules.secrecy import HIDDEN, is_secret_name, is_secret_parameter, without_shapes
 from gateway.rules.secret_values import (
     MAX_TEXT,
+    NOWHERE,
     SecretValues,
+    begins_json,
     hidden_cookies,
     hidden_pairs,
     hidden_said,
     hidden_set_cookies,
+    json_of,
     parts,
+    says_across_lines,
     says_more,
+    says_too_much,
     utf8,
 )
 
@@ -37,6 +45,8 @@ MAX_BODY: Final = 16 * 1024
 """Characters of a body that are kept."""
 MAX_VALUE: Final = 2000
 """Characters of a header, a path, and either value of a difference."""
+MARGIN: Final = 2048
+"""Characters behind what is kept that are looked through at least: what shows as a secret only by its end."""
 MAX_DIFFERENCES: Final = 50
 MAX_DEPTH: Final = 100
 """Of JSON; what is nested deeper is hidden whole."""
@@ -58,23 +68,32 @@ def hidden(
 
 
 class _Content:
-    """A body by what it is. value: JSON, or ABSENT. text: None where it is no text."""
+    """A body by what it is. value: JSON, or ABSENT. text: None where it is no text. is_json: whether it is, or was
+    meant to be, JSON or a list of events, and so has places. is_withheld: whether nothing of it is shown. hides_lines,
+    hides_parts: whether no line of it is, or none that is not all of it.
+    """
 
-    def __init__(self, body: bytes, headers: Headers) -> None:
+    def __init__(self, body: bytes, headers: Headers, *, has_places: bool) -> None:
         self.body = body
         self.type = next((value for name, value in headers if name == "content-type"), "")
         kind = self.type.partition(";")[0].strip().lower()
         self.is_form = kind == "application/x-www-form-urlencoded"
         self.is_multipart = kind.startswith("multipart/")
+        self.is_json = has_places or kind == "application/json" or kind.endswith("+json")
+        self.is_html = kind in ("text/html", "application/xhtml+xml")
+        self.is_withheld = True
+        self.hides_lines = False
+        self.hides_parts = False
         self.value: Any = ABSENT
         self.text = _text(body)
         if self.text is None or self.is_form or self.is_multipart:
             return
         if kind == "text/event-stream":
             self.value = read_events(self.text)
-        elif self.text.lstrip()[:1] in ("{", "[", '"'):
+        elif begins_json(self.text) or self.text.lstrip()[:1] == '"':
+            self.is_json = True
             try:
-                self.value = orjson.loads(body)
+                self.value = read_json(body.removeprefix(b"\xef\xbb\xbf"))
             except ValueError:
                 return
 
@@ -88,6 +107,28 @@ def _text(body: bytes) -> str | None:
         return None
 
 
+def _is_there(value: Any) -> bool:
+    return value is not ABSENT
+
+
+def _written(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # integers beyond 64 bits
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _hidden_query(text: str) -> str:
+    """What may be a URL, or begin with one."""
+    path, sign, query = text.partition("?")
+    return path + sign + hidden_pairs(query) if sign else path
+
+
+def _whole_steps(place: str) -> str:
+    """Of one that was too long to be told whole: a part of a key cannot be known as a secret."""
+    return place if len(place) < MAX_PLACE else place[: max(place.rfind("."), place.rfind("["))]
+
+
 class _Hiding:
     """Of one comparison: first all of it is read for secrets, then it is written without them."""
 
@@ -95,9 +136,22 @@ class _Hiding:
         self._compared = compared
         self._redact_headers = redact_headers
         self._root: Place[bool] = Places(redact, lambda matched, _: bool(matched)).start
+        self._redacts = bool(redact)
+        self._left = 0
         self._values = SecretValues()
         asked, legacy, new = compared.asked, compared.legacy, compared.new
-        self._bodies = [_Content(each.body, each.headers) for each in (asked, legacy, new)]
+        has_places = any(each.path.startswith("$") for each in compared.differences)
+        self._bodies = [
+            _Content(each.body, each.headers, has_places=has_places and each is not asked)
+            for each in (asked, legacy, new)
+        ]
+        for content in self._bodies:
+            content.is_withheld = self._withholds(content)
+        if any(each.path.startswith("line ") for each in compared.differences):
+            for content in self._bodies[1:]:
+                text = content.text or ""
+                content.hides_lines = content.is_withheld or says_too_much(text) or says_across_lines(text)
+                content.hides_parts = not content.hides_lines and (self._redacts or says_more(text))
         for each in (asked, legacy, new):
             for name, value in each.headers:
                 self._values.add_header(name, value, is_secret=self._is_secret_header(name))
@@ -114,7 +168,7 @@ class _Hiding:
     def _read(self, content: _Content) -> None:
         if content.is_multipart:
             for name, value in parts(content.body, content.type):
-                if is_secret_name(name):
+                if is_secret_parameter(name):
                     self._values.add(value)
         elif content.is_form:
             self._values.add_pairs(content.body.decode("utf-8", "replace"))
@@ -122,6 +176,8 @@ class _Hiding:
             self._values.add_json(content.value, self._root)
         elif content.text is not None:
             self._values.add_text(content.text)
+            for value in filter(None, map(json_of, content.text.split("\n") if self._redacts else ())):
+                self._values.add_json(value, self._root)
 
     def _read_difference(self, difference: Difference) -> None:
         if difference.path.startswith("header:"):
@@ -131,24 +187,32 @@ class _Hiding:
                     self._values.add_header(name, value, is_secret=self._is_secret_header(name))
         elif difference.path.startswith("$"):
             place = self._place(difference.path)
-            for value in (difference.legacy, difference.new):
+            for value in filter(_is_there, (difference.legacy, difference.new)):
                 self._values.add_json({"secret": value} if place is None else value, place or self._root)
 
     def _place(self, path: str) -> Place[bool] | None:
         """Where a path leads; None where it is secret, or lies in something that is."""
+        return self._walked(path)[0]
+
+    def _walked(self, path: str) -> tuple[Place[bool] | None, Path]:
+        """The same, and the steps as far as they may be told: not what lies in something secret."""
         place = self._root
+        if len(path) > MAX_VALUE:
+            return None, ()
         try:
-            steps = parse_path(path).steps
+            steps = tuple(step for step in parse_path(path).steps if not isinstance(step, Wild))
         except ValueError:
-            return None
-        for step in steps:
-            if place.rule or (isinstance(step, str) and is_secret_name(step)):
-                return None
-            if isinstance(step, str):
-                place = place.key(step)
-            elif isinstance(step, int):
-                place = place.index(step)
-        return None if place.rule else place
+            return None, ()
+        for number, step in enumerate(steps):
+            if place.rule:
+                return None, steps[:number]
+            if isinstance(step, str) and is_secret_name(step):
+                return None, steps[: number + 1]
+            place = place.key(step) if isinstance(step, str) else place.index(step)
+        return (None if place.rule else place), steps
+
+    def _shown_path(self, path: str) -> str:
+        return show_path(self._walked(path)[1]) if path.startswith("$") else path
 
     def sample(self) -> dict[str, Any]:
         compared = self._compared
@@ -168,10 +232,9 @@ class _Hiding:
         }
 
     def _asked(self, asked: Asked) -> dict[str, Any]:
-        path, sign, query = asked.target.partition("?")
         return {
             "method": asked.method,
-            "target": self._line(path + sign + hidden_pairs(query) if sign else path),
+            "target": self._line(_hidden_query(asked.target)),
             "headers": self._headers(asked.headers),
             "body": self._body(self._bodies[0]),
         }
@@ -194,93 +257,181 @@ class _Hiding:
             return self._line(hidden_cookies(value))
         if name == "set-cookie":
             return self._line(hidden_set_cookies(value))
-        return HIDDEN if is_secret_name(name) else self._line(value)
+        return HIDDEN if is_secret_name(name) else self._line(_hidden_query(value))
 
     def _line(self, text: str) -> str:
         """A short text. Cut after hiding."""
         if len(text) > MAX_TEXT:
             return HIDDEN
-        plain, is_cut = self._kept(without_shapes(hidden_said(utf8(text))), MAX_VALUE)
+        text, is_all = self._plain(utf8(text), MAX_VALUE)
+        plain, is_cut = self._kept(text, MAX_VALUE, is_all=is_all)
         return HIDDEN if plain is None else plain + "..." * is_cut
 
     def _body(self, content: _Content) -> dict[str, Any]:
-        text, is_cut = self._kept(self._text_of(content), MAX_BODY)
+        shown, is_all = self._text_of(content)
+        text, is_cut = self._kept(shown, MAX_BODY, is_all=is_all)
         body = {"size": len(content.body), "text": text, "cut": is_cut}
         return body if text is not None else {**body, "sha256": hashlib.sha256(content.body).hexdigest()}
 
-    def _text_of(self, content: _Content) -> str | None:
-        if content.text is None or content.is_multipart or len(content.text) > MAX_TEXT:
-            return None
-        if content.value is ABSENT and says_more(content.text):
-            return None
+    def _withholds(self, content: _Content) -> bool:
+        """Whether it cannot be told what of a body is secret: some of it has a secret's name, or a named place, and is
+        not JSON that can be read.
+        """
+        text = content.text
+        if text is None or content.is_multipart or len(text) > MAX_TEXT:
+            return True
+        if content.value is not ABSENT:
+            return False
+        if says_too_much(text) or says_more(text, is_html=content.is_html):
+            return True
+        lines = text.split("\n") if self._redacts and content.is_json else ()
+        return any(json_of(line) is None for line in lines if line.strip())
+
+    def _text_of(self, content: _Content) -> tuple[str | None, bool]:
+        """What is shown of a body, and whether that is all of it."""
+        if content.text is None or content.is_withheld:
+            return None, False
+        if content.value is not ABSENT:
+            shown, is_all = self._shown(content.value, self._root, MAX_BODY)
+            return _written(shown), is_all
         if content.is_form:
-            text = hidden_pairs(content.text)
-        elif content.value is not ABSENT:
-            text = orjson.dumps(self._json(content.value, self._root, 0)).decode()
-        else:
-            text = "\n".join(map(self._json_line, content.text.split("\n")))
-        return without_shapes(hidden_said(text)) if content.value is ABSENT else text
+            return self._plain(hidden_pairs(content.text), MAX_BODY)
+        wanted, lines = self._wanted(MAX_BODY), content.text.split("\n")
+        for at, line in enumerate(lines):
+            if wanted <= 0:
+                text, _ = self._plain("\n".join(lines[:at]), MAX_BODY)
+                return text, False
+            lines[at] = self._json_line(line, wanted)
+            wanted -= len(lines[at]) + 1
+        return self._plain("\n".join(lines), MAX_BODY)
 
-    def _json_line(self, line: str) -> str:
-        """One of many values of JSON, one in each line."""
-        if line[:1] not in ("{", "["):
-            return line
-        try:
-            return orjson.dumps(self._json(orjson.loads(line), self._root, 0)).decode()
-        except ValueError:
-            return line
+    def _json_line(self, line: str, most: int) -> str:
+        """One of many values of JSON, one in each line, or any other line."""
+        value = json_of(line)
+        if value is not None:
+            return _written(self._shown(value, self._root, most)[0])
+        return HIDDEN if self._redacts and begins_json(line) else line
 
-    def _kept(self, text: str | None, most: int) -> tuple[str | None, bool]:
-        """What is kept of a text, and whether that is not all of it. No more is looked through than that needs; at the
-        end of what was may stand a part of a secret, so that goes.
+    def _compared_line(self, line: str, content: _Content) -> tuple[str, bool]:
+        """Of a body that was compared by its lines: no more than is shown of that body, for what a line is a part of
+        may have begun before it.
+        """
+        text = content.text
+        if text is None or content.hides_lines or len(line) > MAX_TEXT:
+            return HIDDEN, True
+        is_one_line = "\n" not in text.strip() and "\r" not in text.strip()
+        if content.value is not ABSENT and not (is_one_line and begins_json(line)):
+            if content.hides_parts:
+                return HIDDEN, True
+        elif content.is_form:
+            line = hidden_pairs(line)
+        elif (value := json_of(line)) is not None:
+            shown, is_all = self._shown(value, self._root, MAX_VALUE)
+            return _written(shown), is_all
+        elif says_more(line, is_html=content.is_html) or (self._redacts and begins_json(line)):
+            return HIDDEN, True
+        return self._plain(line, MAX_VALUE)
+
+    @property
+    def _margin(self) -> int:
+        return 3 * self._values.longest + MARGIN
+
+    def _wanted(self, most: int) -> int:
+        """Characters that are looked through where so many are kept."""
+        return most + 2 * self._margin
+
+    def _plain(self, text: str, most: int) -> tuple[str, bool]:
+        """As much of a text as is wanted, without what is secret by its name or its shape."""
+        wanted = self._wanted(most)
+        return without_shapes(hidden_said(text[:wanted])), len(text) <= wanted
+
+    def _shown(self, value: Any, place: Place[bool], most: int) -> tuple[Any, bool]:
+        """The same of JSON."""
+        self._left = self._wanted(most)
+        return self._json(value, place, 0), self._left > 0
+
+    def _kept(self, text: str | None, most: int, *, is_all: bool) -> tuple[str | None, bool]:
+        """What is kept of a text, and whether that is not all of it. is_all: whether the text is. Where it is not, a
+        part of a secret may stand at its end, so that goes.
         """
         if text is None:
             return None, True
-        margin = 3 * self._values.longest
-        plain = self._values.hidden_in(text[: most + 2 * margin])
+        wanted = self._wanted(most)
+        plain = self._values.hidden_in(text[:wanted])
         if plain is None:
             return None, True
-        if len(text) > most + 2 * margin:
-            return plain[: max(0, min(most, len(plain) - margin))], True
+        if not is_all or len(text) > wanted:
+            return plain[: max(0, min(most, len(plain) - self._margin))], True
         return plain[:most], len(plain) > most
 
     def _json(self, value: Any, place: Place[bool], depth: int) -> Any:
+        """As much of it as is wanted."""
         if place.rule or depth > MAX_DEPTH:
             return HIDDEN
         if isinstance(value, dict):
-            return {
-                without_shapes(key): HIDDEN if is_secret_name(key) else self._json(inner, place.key(key), depth + 1)
-                for key, inner in value.items()
-            }
+            shown = {}
+            for key, inner in value.items():
+                if self._left <= 0:
+                    break
+                self._left -= len(key) + 4
+                is_secret = is_secret_name(key)
+                shown[without_shapes(key)] = HIDDEN if is_secret else self._json(inner, place.key(key), depth + 1)
+            return shown
         if isinstance(value, list):
-            return [self._json(inner, place.index(at), depth + 1) for at, inner in enumerate(value)]
-        return without_shapes(hidden_said(value)) if isinstance(value, str) else value
+            items = []
+            for at, inner in enumerate(value):
+                if self._left <= 0:
+                    break
+                self._left -= 1
+                items.append(self._json(inner, place.index(at), depth + 1))
+            return items
+        if isinstance(value, str):
+            return self._string(value, depth)
+        self._left -= 1
+        return value
+
+    def _string(self, text: str, depth: int) -> str:
+        """It may be JSON itself, of which no place is named."""
+        value = json_of(text)
+        if value is not None:
+            left = self._left
+            shown = self._json(value, NOWHERE, depth + 1)
+            if shown != value or says_more(text):
+                return _written(shown)
+            self._left = left
+        elif says_more(text):
+            return HIDDEN
+        head = text[: max(0, self._left)]
+        self._left -= len(text)
+        return without_shapes(hidden_said(head))
 
     def _difference(self, difference: Difference) -> dict[str, Any]:
-        compared = self._compared
+        compared, path = self._compared, self._shown_path(difference.path)
         return {
             "fingerprint": fingerprint(compared.feature, compared.route, difference),
             "kind": kind_of(difference),
             "difference": difference.kind.value,
-            "place": self._line(place_of(difference)),
-            "path": self._line(difference.path),
-            "legacy": self._value(difference, difference.legacy),
-            "new": self._value(difference, difference.new),
+            "place": self._line(_whole_steps(place_of(replace(difference, path=path)))),
+            "path": self._line(path),
+            "legacy": self._value(difference, difference.legacy, self._bodies[1]),
+            "new": self._value(difference, difference.new, self._bodies[2]),
             "expected": self._line(difference.expected),
         }
 
-    def _value(self, difference: Difference, value: Any) -> str | None:
-        """As JSON, but cut."""
+    def _value(self, difference: Difference, value: Any, content: _Content) -> str | None:
+        """As JSON, but cut. content: of the side that it is the value of."""
         if value is ABSENT:
             return None
+        shown, is_all = value, True
         if difference.path.startswith("header:"):
-            shown: Any = self._header(difference.path.removeprefix("header:"), str(value))
+            shown = self._header(difference.path.removeprefix("header:"), str(value))
         elif difference.path.startswith("$"):
             place = self._place(difference.path)
-            shown = HIDDEN if place is None else self._json(value, place, 0)
-        elif isinstance(value, str):  # a line
-            shown = without_shapes(hidden_said(value)) if len(value) <= MAX_TEXT else HIDDEN
-        else:
-            shown = value
-        text, is_cut = self._kept(utf8(json.dumps(shown, ensure_ascii=False, default=str)), MAX_VALUE)
+            shown, is_all = (HIDDEN, True) if place is None else self._shown(value, place, MAX_VALUE)
+        elif difference.path.startswith("line "):
+            shown, is_all = self._compared_line(str(value), content)
+        elif isinstance(value, str):
+            shown, is_all = self._plain(value, MAX_VALUE)
+        written = utf8(json.dumps(shown, ensure_ascii=False, default=str))
+        text, is_cut = self._kept(written, MAX_VALUE, is_all=is_all)
         return HIDDEN if text is None else text + "..." * is_cut

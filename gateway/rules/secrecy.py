@@ -10,10 +10,26 @@ from functools import lru_cache
 from typing import Final
 
 HIDDEN: Final = "***"
+MAX_KEPT: Final = 100
+"""Characters of a name for which it is remembered whether it is secret: services choose names, too."""
 
-_SECRET_NAMES: Final = ("authorization", "cookie", "password", "passwd", "token", "secret", "credential", "apikey")
-_SPELLED: Final = (*_SECRET_NAMES, "api-key", "api_key")
-_WORDS: Final = "authorization|cookie|password|passwd|token|secret|credential|api[-_]?key"
+_SECRET_NAMES: Final = (
+    "authorization", "cookie", "password", "passwd", "pwd", "passphrase", "token", "secret", "credential", "apikey",
+    "authkey", "privatekey", "sessionid", "phpsessid", "csrf", "xsrf",
+)  # fmt: skip
+"""A name with any of these in it is secret, however its words are put together."""
+_WHOLE_NAMES: Final = frozenset({"otp", "xauth", "xsession"})
+_PARAMETERS: Final = frozenset({"auth", "code", "pass", "sessid", "sid", "sig"})
+"""Of queries and forms: there `code` is what OAuth hands out, and elsewhere it says what went wrong."""
+SPELLED: Final = (
+    *_SECRET_NAMES,
+    "api-key", "api_key", "auth-key", "auth_key", "private-key", "private_key", "session-id", "session_id",
+)  # fmt: skip
+"""As they stand in texts, in lower case."""
+_WORDS: Final = (
+    "authorization|cookie|password|passwd|pwd|passphrase|token|secret|credential|(?:api|auth|private)[-_]?key"
+    "|session[-_]?id|phpsessid|csrf|xsrf"
+)
 NAME: Final = rf"(?=[\w-]*?(?:{_WORDS}))[\w-]++"
 """As part of a pattern, without regard to case: a whole name that holds one of the words."""
 
@@ -41,22 +57,37 @@ _RULES: Final = (
     ("=", re.compile(rf"(?i)(?<![\w-])({NAME})=\s*(\"[^\"]*\"|'[^']*'|[^\s&,;)]+)"), rf"\1={HIDDEN}"),
     ("'", re.compile(rf"(?i)('{NAME}')(:|,)\s*b?(\"[^\"]*\"|'[^']*')"), rf"\1\2 {HIDDEN}"),
     ('"', re.compile(rf'(?i)("{NAME}")(:|,)\s*("[^"]*")'), rf"\1\2 {HIDDEN}"),
+    ("sig", re.compile(r"(?i)((?:[?&;]|u0026)(?:[\w-]{0,40}-)?sig(?:nature)?=)[^\s&#\\\"'<>]+"), rf"\1{HIDDEN}"),
     ("bearer", re.compile(r"(?i)\bbearer\s+[\w.~+/=-]{8,}"), f"Bearer {HIDDEN}"),
     ("eyj", re.compile(r"\beyJ[\w-]++(?:\.[\w-]++(?:\.[\w-]*+)?)?+"), _hide_token),
 )
 
 
-@lru_cache(maxsize=1024)
 def is_secret_name(name: str) -> bool:
     """Whether what goes by this name is hidden: `Set-Cookie`, `refresh_token`, `apiKey`, ..."""
-    plain = name.lower().replace("-", "").replace("_", "")
-    return any(word in plain for word in _SECRET_NAMES)
+    return _is_secret(name) if len(name) <= MAX_KEPT else _is_secret.__wrapped__(name)
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    plain = _plain(name)
+    return plain in _WHOLE_NAMES or any(word in plain for word in _SECRET_NAMES)
+
+
+def is_secret_parameter(name: str) -> bool:
+    """The same of a query's or a form's: `code`, `sig`, `X-Amz-Signature`, ..."""
+    plain = _plain(name[:MAX_KEPT])
+    return is_secret_name(name) or plain in _PARAMETERS or plain.endswith("signature")
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")
 
 
 def says_a_name(text: str) -> bool:
     """Whether a secret's name may stand in a text: a quick look before a slow one."""
     lowered = text.lower()
-    return any(word in lowered for word in _SPELLED)
+    return any(word in lowered for word in SPELLED)
 
 
 def without_shapes(text: str) -> str:

@@ -7,18 +7,23 @@ is written in URLs, JSON and HTML.
 
 import base64
 import binascii
+import html
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
-from urllib.parse import quote, quote_plus, unquote_plus
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
-from gateway.rules.places import Place
-from gateway.rules.secrecy import HIDDEN, NAME, is_secret_name, says_a_name
+from gateway.rules.json_text import read_json
+from gateway.rules.places import Place, Places
+from gateway.rules.said import count_of_names, holds_more, said
+from gateway.rules.secrecy import HIDDEN, is_secret_name, is_secret_parameter, says_a_name
 
 MIN_LENGTH: Final = 6
 """Characters. Shorter ones stand in any text by chance, and are hidden at their own place alone."""
 MAX_VALUES: Final = 200
+MAX_NAMES: Final = 2000
+"""Secrets' names in one text: of more, nothing is shown."""
 MAX_WORK: Final = 16_000_000
 """Characters to look at, times values to look for. Clients choose both."""
 MAX_TEXT: Final = 256 * 1024
@@ -26,17 +31,16 @@ MAX_TEXT: Final = 256 * 1024
 _COMMON: Final = frozenset({"bearer", "digest", "negotiate", "undefined"})
 """Words that stand where secrets do and are none."""
 _LAYERS: Final = 3
-"""How often a text may be percent-encoded over and over."""
+"""How often a text may be encoded over and over."""
+_MARK: Final = "\ufeff"
 
 _ATTRIBUTES: Final = frozenset(
     {"path", "domain", "expires", "max-age", "secure", "httponly", "samesite", "partitioned", "priority", "version"}
 )
 _NEXT_COOKIE: Final = re.compile(r",\s*(?=[^;,=\s]+=)")
-_SAID: Final = re.compile(
-    rf"""(?i)(?<![\w-]){NAME}["']?\s*[=:]\s*("(?:[^"\\\r\n]|\\[^\r\n])*+"?|'(?:[^'\\\r\n]|\\[^\r\n])*+'?|[^\s&,;)<>"']+)"""
-)
-_HOLDS_MORE: Final = re.compile(rf"""(?i)(?<![\w-]){NAME}["']?\s*[=:]\s*[\[{{]""")
-_INPUT: Final = re.compile(rf"""(?i)name=["']?{NAME}["']?[^<>]{{0,100}}?(?:value|content)=["']([^"'<>]+)""")
+_ESCAPED: Final = re.compile(r"""\\{1,8}(?:u(?!d[89a-f])([0-9a-f]{4})|x([0-9a-f]{2})|(["'/]))""", re.IGNORECASE)
+NOWHERE: Final = Places[bool]((), lambda _, __: False).start
+"""Places are those of a whole body: none is named in JSON that stands in a text."""
 
 
 class SecretValues:
@@ -56,7 +60,7 @@ class SecretValues:
         if value is None or isinstance(value, bool):
             return
         text = utf8(str(value)).strip()
-        for each in {text, text.strip("\"'"), unquote_plus(text)}:
+        for each in {text, text.strip("\"'"), unquote_plus(text), _read_as_utf8(text)}:
             if len(each) >= MIN_LENGTH and each.lower() not in _COMMON and not self.are_too_many:
                 self._values.add(each)
                 self._forms = None
@@ -90,8 +94,12 @@ class SecretValues:
     def add_pairs(self, text: str) -> None:
         """Of a query or a form."""
         for name, value in pairs(text):
-            if is_secret_name(unquote_plus(name)):
+            if is_secret_parameter(unquote_plus(name)):
                 self.add(value)
+            elif "%" in value:
+                plain = _unquoted(value)
+                self.add_json(json_of(plain), NOWHERE)
+                self.add_text(plain)
 
     def add_json(self, value: Any, place: Place[bool]) -> None:
         """Of members with a secret's name, and of places that are named. place: where the value stands."""
@@ -108,30 +116,33 @@ class SecretValues:
                 waiting += [(each, where.index(at) if where is not None else None) for at, each in enumerate(inner)]
             elif where is None:
                 self.add(inner)
+            elif isinstance(inner, str) and begins_json(inner):
+                waiting.append((json_of(inner), NOWHERE))
 
     def add_text(self, text: str) -> None:
-        """What any text says by a secret's name: `token=...`, `"token": "..."`, a field of HTML."""
-        if len(text) > MAX_TEXT or not says_a_name(text):
+        """What any text says by a secret's name, as it stands there and as it is meant."""
+        if len(text) > MAX_TEXT or not says_a_name(text) or says_too_much(text):
             return
-        for pattern in (_SAID, _INPUT):
-            for found in pattern.finditer(text):
-                self.add(found[1])
+        for each in said(text):
+            value = text[each.start : each.end].removeprefix("<![CDATA[").strip("\\\"'")
+            self.add(value)
+            self.add(_unescaped(value))
 
     def hidden_in(self, text: str) -> str | None:
-        """The text without them; None where that would take too long."""
+        """The text without them; None where that would take too long. Where one is encoded in it, all is decoded."""
         if self.are_too_many:
             return None
         forms = self._written()
         if len(text) * len(forms) > MAX_WORK:
             return None
         text = _without(text, forms)
-        plain = text
-        for _ in range(_LAYERS):
-            if "%" not in plain:
-                break
-            plain = unquote_plus(plain)
-            if any(form in plain for form in forms):
-                text = plain = _without(plain, forms)
+        # In a query a plus sign is a blank, and elsewhere it is none.
+        for unquoted in (unquote, unquote_plus) if "%" in text and "+" in text else (unquote,):
+            plain = text
+            for decoded in (unquoted, _unescaped) * _LAYERS:
+                before, plain = plain, decoded(plain)
+                if plain != before and any(form in plain for form in forms):
+                    text = plain = _without(plain, forms)
         return text
 
     def _written(self) -> list[str]:
@@ -155,6 +166,32 @@ def _without(text: str, forms: Sequence[str]) -> str:
     return text
 
 
+def _unescaped(text: str) -> str:
+    """As JSON, JavaScript and HTML have it."""
+    if "\\" in text:
+        text = _ESCAPED.sub(_character, text)
+    return html.unescape(text) if "&" in text else text
+
+
+def _character(found: re.Match[str]) -> str:
+    digits = found[1] or found[2]
+    return chr(int(digits, 16)) if digits else found[3]
+
+
+def _unquoted(text: str) -> str:
+    """A value of a query, however often it was encoded."""
+    for _ in range(_LAYERS):
+        if "%" not in text:
+            break
+        text = unquote_plus(text)
+    return text
+
+
+def _read_as_utf8(text: str) -> str:
+    """Headers are read as Latin-1, whatever they are."""
+    return text if text.isascii() else text.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
 def _forms(value: str) -> Iterator[str]:
     yield value
     if value.isalnum() and value.isascii():
@@ -165,9 +202,8 @@ def _forms(value: str) -> Iterator[str]:
     yield json.dumps(value, ensure_ascii=False)[1:-1]
     yield json.dumps(json.dumps(value, ensure_ascii=False)[1:-1], ensure_ascii=False)[1:-1]  # JSON in a text of JSON
     yield value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
-    if not value.isascii():  # headers are read as Latin-1, whatever they are
+    if not value.isascii():
         yield value.encode("utf-8", "replace").decode("latin-1")
-        yield value.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def utf8(text: str) -> str:
@@ -207,23 +243,64 @@ def _hidden_set_cookie(value: str) -> str:
 
 
 def hidden_pairs(text: str) -> str:
-    """A query or a form with the values of secret names hidden."""
-    return "&".join(
-        f"{each.partition('=')[0]}={HIDDEN}" if is_secret_name(unquote_plus(each.partition("=")[0])) else each
-        for each in text.split("&")
-    )
+    """A query or a form with the values of secret names hidden, and those that say something by one."""
+    return "&".join(map(_hidden_pair, text.split("&")))
+
+
+def _hidden_pair(pair: str) -> str:
+    name, _, value = pair.partition("=")
+    if is_secret_parameter(unquote_plus(name)):
+        return f"{name}={HIDDEN}"
+    if "%" in value:
+        plain = _unquoted(value)
+        if says_more(plain) or hidden_said(plain) != plain:
+            return f"{name}={HIDDEN}"
+    return pair
 
 
 def hidden_said(text: str) -> str:
     """A text without what it says by a secret's name, closed or not."""
     if not says_a_name(text):
         return text
-    return _SAID.sub(lambda found: found[0][: found.start(1) - found.start()] + HIDDEN, text)
+    pieces, read = [], 0
+    for each in said(text):
+        pieces += [text[read : each.start], HIDDEN]
+        read = each.end
+    return "".join([*pieces, text[read:]])
 
 
-def says_more(text: str) -> bool:
+def says_more(text: str, *, is_html: bool = False) -> bool:
     """Whether something of a secret's name is a whole list or object, in what was not read as JSON."""
-    return says_a_name(text) and _HOLDS_MORE.search(text) is not None
+    return says_a_name(text) and holds_more(text, is_html=is_html)
+
+
+def says_too_much(text: str) -> bool:
+    """Whether names stand in it so often that it would take too long to look at each."""
+    return says_a_name(text) and count_of_names(text) > MAX_NAMES
+
+
+def says_across_lines(text: str) -> bool:
+    """Whether a value does not stand in the line of its name, or in more than one."""
+    if not says_a_name(text):
+        return False
+    return any("\n" in part or "\r" in part for part in (text[each.begin : each.until] for each in said(text)))
+
+
+def begins_json(text: str) -> bool:
+    """Whether it looks like a list or an object."""
+    return text.lstrip(f"{_MARK} \t\r\n")[:1] in ("{", "[")
+
+
+def json_of(text: str) -> Any:
+    """A list or an object that a text is; None where it is none. A byte order mark before it is not minded: it is
+    nothing that could be hidden.
+    """
+    if not begins_json(text):
+        return None
+    try:
+        return read_json(text.removeprefix(_MARK).encode("utf-8", "replace"))
+    except ValueError:
+        return None
 
 
 def parts(body: bytes, content_type: str) -> Iterable[tuple[str, str]]:

@@ -1,20 +1,24 @@
 """What a worker has counted and kept and not sent yet. Bounded: what is over is left out, and counted."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gateway.compare.limits import MAX_DIFFERENCES, MAX_SAMPLES_EACH
 from gateway.model import ShadowOutcome
-from gateway.rules.compared import Compared
+from gateway.rules.compared import Asked, Compared
 from gateway.rules.pairs import PairTable
 from gateway.rules.plan import ShadowPlan
+from gateway.rules.replies import Reply
+from gateway.shadow.kept import OBJECT_BYTES, kept_differences
 
 MAX_WAITING: Final = 40
 """Samples."""
 MAX_HELD_BYTES: Final = 4 * 1024 * 1024
-"""Of the bodies of samples. What is made of them is smaller."""
-MAX_SAMPLE_BYTES: Final = 512 * 1024
-"""Of the bodies of one sample: to look through more for secrets would take too long."""
+"""Of what waits to become samples: bodies, headers and differences. What is made of it is smaller."""
+MAX_SAMPLE_BYTES: Final = 256 * 1024
+"""Of the bodies of one sample: to look through more for secrets would take too long. So many take a twentieth of a
+second of CPU, and a quarter of one if somebody means it, in steps between which requests go on.
+"""
 
 
 @dataclass(slots=True)
@@ -50,11 +54,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A sample before secrets are hidden in it. fingerprints: of the differences that want one."""
+    """A sample before secrets are hidden in it. fingerprints: of the differences that want one. more: differences that
+    it had beyond those that are left.
+    """
 
     compared: Compared
     plan: ShadowPlan
     fingerprints: tuple[str, ...]
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +120,23 @@ class Batch:
     def add_sample(self, waiting: Waiting) -> bool:
         """False where there is no room for it."""
         compared = waiting.compared
-        size = len(compared.asked.body) + len(compared.legacy.body) + len(compared.new.body)
-        too_large = size > MAX_SAMPLE_BYTES or self.held_bytes + size > MAX_HELD_BYTES
-        if too_large or len(self.waiting) >= MAX_WAITING:
+        sides: tuple[Asked | Reply, ...] = (compared.asked, compared.legacy, compared.new)
+        size = sum(len(each.body) for each in sides)
+        if size > MAX_SAMPLE_BYTES or len(self.waiting) >= MAX_WAITING:
             return False
-        self.waiting.append(waiting)
-        self.held_bytes += size
+        size += sum(map(_bytes_of_headers, sides)) + len(compared.asked.target)
+        if self.held_bytes + size > MAX_HELD_BYTES:
+            return False
+        kept, kept_bytes = kept_differences(compared.differences)
+        if self.held_bytes + size + kept_bytes > MAX_HELD_BYTES:
+            return False
+        more = len(compared.differences) - len(kept)
+        self.waiting.append(Waiting(replace(compared, differences=kept), waiting.plan, waiting.fingerprints, more))
+        self.held_bytes += size + kept_bytes
         for fingerprint in waiting.fingerprints:
             self._shown[fingerprint] = self._shown.get(fingerprint, 0) + 1
         return True
+
+
+def _bytes_of_headers(side: Asked | Reply) -> int:
+    return sum(OBJECT_BYTES + len(name) + len(value) for name, value in side.headers)

@@ -5,7 +5,7 @@ nothing of it. Nothing of a request or a reply leaves the process but by way of 
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -15,6 +15,7 @@ from gateway.rules.hide import hidden
 from gateway.rules.secrecy import HIDDEN
 from gateway.shadow.batch import Batch, Sample, Waiting
 from gateway.shadow.faults import told
+from gateway.shadow.kept import read_differences
 
 PREPARE_SECONDS: Final = 0.2
 """For one batch: what is not written by then is left out. The interpreter is one, so requests share it with this."""
@@ -58,7 +59,9 @@ def prepare(batch: Batch, clock: Callable[[], float] = time.monotonic) -> None:
 def _written(waiting: Waiting) -> tuple[Sample, dict[str, _Example]]:
     """A sample, and by fingerprint the first example of each of its differences."""
     sample_id = secrets.token_hex(6)
-    content = hidden(waiting.compared, waiting.plan.redact, waiting.plan.redact_headers)
+    compared = replace(waiting.compared, differences=read_differences(waiting.compared.differences))
+    content = hidden(compared, waiting.plan.redact, waiting.plan.redact_headers)
+    content["more_differences"] += waiting.more
     examples: dict[str, _Example] = {}
     for difference in content["differences"]:
         examples.setdefault(difference["fingerprint"], _example(difference))

@@ -1,6 +1,7 @@
 """What is kept of a comparison: no secret stays, wherever it stood, and what is no secret does."""
 
 import base64
+import re
 import time
 from urllib.parse import quote, quote_plus
 
@@ -14,8 +15,9 @@ from gateway.rules.compare import ABSENT, Difference, Kind
 from gateway.rules.compared import Asked, Compared
 from gateway.rules.hide import MAX_BODY, MAX_DIFFERENCES, hidden
 from gateway.rules.json_path import parse_path
-from gateway.rules.replies import Reply
-from gateway.rules.secret_values import MAX_TEXT, MAX_VALUES
+from gateway.rules.replies import Reply, ReplyRules, compare_replies
+from gateway.rules.secret_values import MAX_NAMES, MAX_TEXT, MAX_VALUES
+from gateway.shadow.batch import MAX_SAMPLE_BYTES
 
 JSON = ("content-type", "application/json")
 TEXT = ("content-type", "text/plain")
@@ -358,6 +360,33 @@ def test_a_difference_in_a_named_place_is_hidden():
     assert second["legacy"] == '{"name": "***"}'
 
 
+@pytest.mark.parametrize(
+    ("path", "shown", "place"),
+    [
+        ('$.people["ann smith"].age', "$.people", "$.people"),
+        ("$.people", "$.people", "$.people"),
+        ('$.a[3].tokens["hunter two"][0]', "$.a[3].tokens", "$.a[*].tokens"),
+        ("$.odd.ann_1.age.years", "$.odd.ann_1.age", "$.odd.ann_1.age"),
+        ("$.odd.ann.name", "$.odd.ann.name", "$.odd.ann.name"),
+        ('$.plain["ann smith"]', '$.plain["ann smith"]', '$.plain["ann smith"]'),
+    ],
+)
+def test_places_tell_no_key_below_what_is_hidden(path, shown, place):
+    (difference,) = kept(differences=[Difference(Kind.VALUE, path, 1, 2)], redact=["$.people", "$.odd.*.age"])[
+        "differences"
+    ]
+    assert (difference["path"], difference["place"]) == (shown, place)
+
+
+def test_a_key_that_is_a_secret_elsewhere_is_told_in_no_place():
+    request = asked("/", ("cookie", f"sid={SECRET}"))
+    long = "$" + ".abcdefghi" * 39
+    differences = [Difference(Kind.VALUE, f"{before}.{SECRET}", 1, 2) for before in ("$.sessions", long)]
+    first, second = kept(request, differences=differences)["differences"]
+    assert (first["path"], first["place"]) == ("$.sessions.***", "$.sessions.***")
+    assert (second["path"], second["place"]) == (f"{long}.***", long)
+
+
 def test_all_else_is_kept():
     sample = kept(asked("/x?a=1"), reply('{"a":1}', JSON, status=201), reply("two", TEXT, status=202))
     assert (sample["feature"], sample["route"], sample["outcome"], sample["answered"]) == (
@@ -379,6 +408,81 @@ def test_all_else_is_kept():
     assert sample["new"]["body"]["text"] == "two"
 
 
+# -- lines of text
+
+HTML = ("content-type", "text/html")
+SHORT = "Zq71"
+
+
+@pytest.mark.parametrize(
+    ("legacy", "new", "kind", "redact"),
+    [
+        ('<b>S = {"token": {"access": "%s"}, "v": 1}</b>', '<b>S = {"token": {"access": "%s"}, "v": 2}</b>', HTML, ()),
+        ('{\n "credentials": {\n  "value": "%s"\n },\n "x": 1', "oops", JSON, ()),
+        ('{\n "credentials": {\n  "value": "%s"\n },\n "x": 1}', "oops", JSON, ()),
+        ('{"password":{"pin":"%s"},"x":1}', '{"password":{"pin":"%s"},"x":1', JSON, ()),
+        ('{"token":{"v":"%s"}}\n{"a":1}', '{"token":{"v":"%sx"}}\n{"a":2}', TEXT, ()),
+        ('<p>\xe9 {"token": {"a": "%s"}}</p>', '<p>\xe9 {"token": {"a": "%sx"}}</p>', HTML, ()),
+        ('{"name":"%s"}', "oops", JSON, ("$.name",)),
+        ('{\n"name":\n"%s"}', "oops", JSON, ("$.name",)),
+        ('{"name":"%s"}', '{"name":"%sx"', JSON, ("$.name",)),
+        ('{"name":"%s"', '{"name":"%sx"', TEXT, ("$.name",)),
+        ("user %s", "nobody", JSON, ("$.name",)),
+        ('\ufeff{"name":"%s"}', '\ufeff{"name":"%sx"}', JSON, ("$.name",)),
+        ('{"name":"a"}\n {"name":"%s"}', '{"name":"a"}\n{"name":"%sx"}', TEXT, ("$.name",)),
+        ('{"name":"a"}\n{"name":"%s', '{"name":"a"}\n{"name":"%sx', TEXT, ("$.name",)),
+        ('{"name":"%s"}', '{"name":"%sx"}', JSON, ("$",)),
+    ],
+)
+def test_lines_that_differ_show_no_more_than_the_body_they_are_of(legacy, new, kind, redact):
+    encoding = "latin-1" if "\xe9" in legacy else "utf-8"
+    bodies = [text.replace("%s", SHORT).encode(encoding) for text in (legacy, new)]
+    replies = [reply(body, kind) for body in bodies]
+    differences = [*compare_replies(*replies, ReplyRules()), *compare_replies(*replies, ReplyRules(as_="text"))]
+    assert any(each.path.startswith("line") for each in differences)
+    assert SHORT not in written(kept(None, *replies, differences, redact=redact))
+
+
+def test_a_list_of_events_that_is_not_said_to_be_one_is_not_shown_where_places_are_hidden():
+    bodies = [f'data: {{"name": "{SHORT}", "n": {number}}}\n\n' for number in (1, 2)]
+    replies = [reply(body, TEXT) for body in bodies]
+    differences = compare_replies(*replies, ReplyRules(as_="events"))
+    assert [each.path for each in differences] == ["$[0].data.n"]
+    assert SHORT not in written(kept(None, *replies, differences, redact=["$[*].data.name"]))
+
+
+def test_a_line_of_json_that_a_mask_has_broken_is_not_shown_where_more_goes_by_a_secrets_name():
+    rules = ReplyRules(as_="text", mask=(re.compile(r"\d+"),))
+    replies = [reply(f'{{"token":{{"a":"Zqa{end}"}},"at":17}}', JSON) for end in "bc"]
+    differences = compare_replies(*replies, rules)
+    assert '"at":*' in differences[0].legacy
+    assert "Zqa" not in written(kept(None, *replies, differences))
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "redact", "shown"),
+    [
+        ("<h1>It works</h1>", HTML, (), "<h1>It works</h1>"),
+        ("<h1>It works</h1>", HTML, ("$.name",), "<h1>It works</h1>"),
+        (f"no password={SHORT} here", TEXT, (), "no password=*** here"),
+        ('{"name":"Ann","n":1}', TEXT, ("$.name",), '{"name":"***","n":1}'),
+        ('{"name":"Ann","n":1}', JSON, ("$.name",), '{"name":"***","n":1}'),
+        (' "n": 1,', JSON, (), ' "n": 1,'),
+    ],
+)
+def test_lines_that_differ_are_shown_as_the_body_is(line, kind, redact, shown):
+    body = f"{{\n{line}\n" if line.startswith(" ") else line
+    sample = kept(
+        None, reply(body, kind), reply("", kind), [Difference(Kind.MISSING, "line 2", line, ABSENT)], redact=redact
+    )
+    assert orjson.loads(sample["differences"][0]["legacy"]) == shown
+
+
+def test_a_secret_that_one_side_lacks_makes_no_secret_of_a_word():
+    differences = [Difference(Kind.MISSING, "$.token", SECRET, ABSENT)]
+    assert kept(None, reply("absent", TEXT), None, differences)["legacy"]["body"]["text"] == "absent"
+
+
 # -- time
 
 
@@ -396,6 +500,58 @@ def test_of_a_body_that_is_too_long_to_be_looked_through_nothing_is_shown(kind):
     sample = kept(None, reply(content, kind), reply(f"no {SECRET}", TEXT))
     assert sample["legacy"]["body"]["text"] is None
     assert sample["new"]["body"]["text"] == "no ***"
+
+
+def test_of_a_body_in_which_too_many_secrets_names_stand_nothing_is_shown():
+    content = "a token " * MAX_NAMES
+    assert body_of(content, TEXT)["text"].startswith("a token")
+    assert body_of(content + "token", TEXT)["text"] is None
+
+
+def test_of_a_long_text_the_first_part_is_kept_and_what_is_said_anywhere_hidden():
+    content = f"<p>{SECRET}</p>" + ROW * 2000 + f"token={SECRET}"
+    body = body_of(content, HTML)
+    assert body["text"].startswith("<p>***</p><div")
+    assert (len(body["text"]), body["cut"]) == (MAX_BODY, True)
+
+
+def test_of_long_json_the_first_part_is_kept():
+    body = body_of(orjson.dumps({"n": SECRET, "a": [{"b": number} for number in range(9000)], "token": SECRET}), JSON)
+    assert body["text"].startswith('{"n":"***","a":[{"b":0},')
+    assert (len(body["text"]), body["cut"]) == (MAX_BODY, True)
+
+
+@pytest.mark.parametrize("length", [1001, 6000, 60_000])
+def test_long_values_of_differences_are_cut(length):
+    values = "x " * length, ["ab"] * length
+    (difference,) = kept(differences=[Difference(Kind.VALUE, "$.a", *values)])["differences"]
+    assert difference["legacy"] == ('"' + "x " * 1000)[:2000] + "..."
+    assert difference["new"] == ("[" + '"ab", ' * 400)[:2000] + "..."
+
+
+ROW = '<div class="row"><a href="/item/17">Item 17</a></div>\n'
+
+
+@pytest.mark.parametrize(
+    ("begin", "unit", "end"),
+    [
+        ("token", ROW, ""),
+        ("token=1 ", "a", ""),
+        ("token ", "x-", ""),
+        ("", "token='' ", ""),
+        ('["token"', ',{"name":"a","url":"http://x/17?a=b","n":17}', "]"),
+    ],
+)
+def test_the_largest_bodies_of_a_sample_are_looked_through_soon(begin, unit, end):
+    """Meanwhile requests share the interpreter."""
+    times = MAX_SAMPLE_BYTES // 2 // len(unit)
+    replies = [reply(begin + unit * number + end, HTML) for number in (times - 20, times - 21)]
+    differences, took = compare_replies(*replies, ReplyRules()), []
+    for _ in range(3):
+        began = time.process_time()
+        kept(None, *replies, differences)
+        took.append(time.process_time() - began)
+    assert min(took) < 0.2
 
 
 @pytest.mark.timeout(30)
@@ -416,6 +572,16 @@ def test_of_a_body_that_is_too_long_to_be_looked_through_nothing_is_shown(kind):
         '{"a":',
         "[",
         "=;",
+        "x-",
+        "token='' ",
+        "<token>",
+        "<token a='",
+        "name=token",
+        "&quot;token&quot;:&quot;",
+        '\\\\"token\\\\":\\\\"',
+        "\\\\u0041",
+        "<p value=token",
+        "u0026sig",
     ],
 )
 def test_no_body_that_somebody_chooses_takes_long(unit):

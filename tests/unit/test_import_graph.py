@@ -76,7 +76,7 @@ MAY_IMPORT_UP = {
 
 PURE = {
     "base64", "binascii", "bisect", "collections", "collections.abc", "dataclasses", "decimal", "difflib", "enum",
-    "datetime", "functools", "hashlib", "hmac", "ipaddress", "itertools", "json", "math", "re", "string", "sys",
+    "datetime", "functools", "hashlib", "hmac", "html", "ipaddress", "itertools", "json", "math", "re", "string", "sys",
     "types", "typing", "urllib.parse", "zlib", "backports.zstd", "brotli", "compression.zstd", "orjson", "xxhash",
 }  # fmt: skip
 """All that rules may use from outside: no I/O, no clock, no randomness, no web framework."""

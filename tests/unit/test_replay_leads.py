@@ -110,6 +110,9 @@ def test_without_routes_everything_is_one_feature_with_the_places_that_are_ignor
         (b"/a/0f8fad5b-d9cb-469f-a165-70867728950e", "/a/*"),
         (b"/api/v1/terms/", "/api/v1/terms/"),
         (b"/", "/"),
+        (b"/reset;password=hunter2hunter/x", "/reset;password=***/x"),
+        (b"/reset;pass%77ord%3Dhunter2hunter;a=b/x", "/reset;password=***;a=b/x"),
+        (b"/a%20b/password", "/a%20b/password"),
     ],
 )
 def test_a_label_leaves_out_what_names_one_of_many(path, label):

@@ -1,7 +1,10 @@
 """A worker's ledger without Redis: bounded, and knowing its own pairs."""
 
+import gc
 import timeit
+import tracemalloc
 
+import orjson
 import pytest
 
 from gateway.compare.limits import MAX_DIFFERENCES
@@ -9,12 +12,13 @@ from gateway.model import ShadowOutcome
 from gateway.rules.compared import Asked, Pair
 from gateway.rules.noise import Verdict
 from gateway.rules.place_names import MAX_PLACE
+from gateway.rules.replies import Reply
 from gateway.shadow.batch import MAX_HELD_BYTES, MAX_SAMPLE_BYTES, MAX_WAITING, Batch, Waiting
 from gateway.shadow.differences import groups_of, place_id, stored_place
 from gateway.shadow.ledger import Ledger
 from gateway.shadow.samples import prepare
 from gateway.shadow.shown_places import ShownPlaces
-from tests.support.comparing import compared, difference, shadow_plan
+from tests.support.comparing import JSON, compared, difference, reply, shadow_plan
 
 PLAN = shadow_plan()
 
@@ -68,10 +72,66 @@ def waiting(body=b"{}", prints=("a",)):
 def test_samples_that_wait_are_bounded_by_number_and_bytes():
     batch = Batch()
     assert sum(batch.add_sample(waiting(prints=(str(number),))) for number in range(100)) == MAX_WAITING
-    batch, large = Batch(), b"x" * 500_000
-    assert sum(batch.add_sample(waiting(large)) for _ in range(10)) == MAX_HELD_BYTES // 500_020
+    batch, large = Batch(), b"x" * 250_000
+    assert sum(batch.add_sample(waiting(large)) for _ in range(20)) == MAX_HELD_BYTES // 250_020
     assert batch.held_bytes <= MAX_HELD_BYTES
     assert not Batch().add_sample(waiting(b"x" * MAX_SAMPLE_BYTES))
+
+
+@pytest.mark.parametrize(
+    ("legacy", "new"),
+    [
+        (b"[" + b",".join([b"{}"] * 30_000) + b"]", b"{}"),
+        (orjson.dumps([{"a": number} for number in range(4000)]), orjson.dumps([{"a": 0}] * 4000)),
+        (orjson.dumps({"k" * 1000: [1] * 900}), orjson.dumps({"k" * 1000: [2] * 900})),
+        (orjson.dumps(["x" * 2500] * 50), orjson.dumps(["y" * 2500] * 50)),
+        (b"[1]", b"[2]"),
+    ],
+)
+def test_samples_that_wait_hold_no_more_than_is_accounted(legacy, new):
+    batch = Batch()
+    compared(reply(legacy), reply(new))  # what is remembered of paths is there before
+    before = tracemalloc_started()
+    for number in range(3):
+        sides = [Reply(200, [JSON, ("x-a", "b" * 1000)], bytes(bytearray(body))) for body in (legacy, new)]
+        batch.add_sample(Waiting(compared(*sides), PLAN, (str(number),)))
+    del sides
+    gc.collect()
+    held = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert len(batch.waiting) == 3
+    assert held < 1.5 * batch.held_bytes + 4096 * len(batch.waiting)
+
+
+def tracemalloc_started():
+    gc.collect()
+    tracemalloc.start()
+    return tracemalloc.get_traced_memory()[0]
+
+
+def test_what_waits_is_shown_as_if_it_had_not_waited():
+    many = [{"id": number, "secret": "hunter2hunter2", "big": 10**15, "n": None} for number in range(300)]
+    made = compared({"a": many, "b": "x", "c": {"d": [1.5]}}, {"b": ["x"], "e": {"f": many[0]}, "g": [[True, {}]]})
+    direct, waits = Batch(), Batch()
+    direct.waiting.append(Waiting(made, PLAN, ("a",)))
+    assert waits.add_sample(Waiting(made, PLAN, ("a",)))
+    shown = []
+    for batch in (direct, waits):
+        prepare(batch)
+        content = orjson.loads(batch.samples[0].content)
+        shown.append({key: value for key, value in content.items() if key != "id"})
+    assert shown[0] == shown[1]
+    assert [each["place"] for each in shown[0]["differences"]] == ["$.a", "$.b", "$.c", "$.e", "$.g"]
+    assert "hunter2" not in str(shown)
+
+
+def test_differences_that_do_not_wait_are_counted():
+    batch = Batch()
+    made = compared({"a": [1] * 500}, {"a": [2] * 500})
+    batch.add_sample(Waiting(made, PLAN, ("a",)))
+    prepare(batch)
+    content = orjson.loads(batch.samples[0].content)
+    assert (len(content["differences"]), content["more_differences"]) == (50, 450)
 
 
 def test_a_sample_that_cannot_be_written_costs_no_other(monkeypatch):
