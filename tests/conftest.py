@@ -1,3 +1,5 @@
+import gc
+
 import hypothesis
 import pytest
 
@@ -16,6 +18,17 @@ LONG = (
 def anyio_backend():
     """Async tests run under asyncio, by anyio's plugin (`anyio_mode = auto`)."""
     return "asyncio"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Thousands of tests are millions of objects, which stay: nobody looks through them for garbage, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items):
