@@ -261,6 +261,25 @@ def longest(times):
     return max(later - earlier for earlier, later in itertools.pairwise(times))
 
 
+@contextlib.asynccontextmanager
+async def heartbeat():
+    """The times at which this process ran, every few milliseconds: the `longest` between two tells of a pause."""
+
+    async def beat():
+        while True:
+            mark(times)
+            await asyncio.sleep(0.01)
+
+    times = []
+    mark(times)
+    task = asyncio.create_task(beat())
+    try:
+        yield times
+    finally:
+        mark(times)
+        task.cancel()
+
+
 async def unless_paused(attempt, times_of_attempts, *, limit):
     """What `attempt` returns. A machine that pauses the test lets it rightly reach a time limit of `limit` seconds that
     is not meant to be reached: then it is made again, five times at most. The test tells by its `mark`s in the last of

@@ -218,7 +218,7 @@ def test_a_second_stop_ends_those_under_way_at_once_and_is_nobody_s_failure():
         while "once more ends them" not in process.stdout.readline():
             pass
         process.send_signal(signal.SIGINT)
-        text, _ = process.communicate(timeout=8)
+        text, _ = process.communicate(timeout=15)
     assert process.returncode == 130, text
     assert "broken off by the stop" in text
     assert ", 0 failed" in text
