@@ -22,7 +22,7 @@ from tests.support.valkey_server import ValkeyServer
 ROOT = Path(__file__).resolve().parents[2]
 CLOCK = Path(__file__).parent / "clock"
 PERCENT = 40
-FIRST_BYTE_SECONDS = 2.0
+FIRST_BYTE_SECONDS = 5.0
 THINK_SECONDS = 0.02
 """What a reply of a backend takes, so that at any moment there are requests which a fault can strike."""
 
@@ -40,13 +40,13 @@ log: {{requests: errors}}
 upstreams:
   legacy:
     url: "http://127.0.0.1:{legacy}"
-    connect_timeout_seconds: 2.0
+    connect_timeout_seconds: 5.0
     first_byte_timeout_seconds: {first_byte}
     idle_timeout_seconds: 5
     breaker: {{open_seconds: 0.3, max_open_seconds: 0.6}}
   new:
     url: "http://127.0.0.1:{new}"
-    connect_timeout_seconds: 2.0
+    connect_timeout_seconds: 5.0
     first_byte_timeout_seconds: {first_byte}
     idle_timeout_seconds: 5
     breaker: {{open_seconds: 0.3, max_open_seconds: 0.6}}

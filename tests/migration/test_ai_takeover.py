@@ -98,8 +98,9 @@ def test_a_side_that_stops_puts_its_job_back_without_counting_and_goes_on_with_i
 
 def test_the_other_side_takes_a_waiting_job_after_ten_seconds(stopped, sqlite_url, start):
     user, job_id, side = stopped
-    assert change(sqlite_url, "ai_jobs", {"queued_at": ago(0)}, id=job_id) == 1
+    assert change(sqlite_url, "ai_jobs", {"queued_at": ago(-60)}, id=job_id) == 1
     other = start(OTHER[side], sqlite_url)
+    assert change(sqlite_url, "ai_jobs", {"queued_at": ago(0)}, id=job_id) == 1
     assert user.analysed(other)["status"] == "succeeded", "it has looked, and left the other side's job where it was"
     assert seconds_until(row_of(sqlite_url, job_id)["queued_at"]) > -10, "this machine is too slow for this test"
     assert row_of(sqlite_url, job_id)["status"] == "queued"

@@ -169,11 +169,11 @@ def test_rows_of_yesterday_are_removed_with_new_failures(backend, email, databas
 
 
 def test_a_short_lock_ends_by_itself(side, sqlite_url, start):
-    backend = start(side, sqlite_url, LOGIN_LOCK_SECONDS="1")
+    backend = start(side, sqlite_url, LOGIN_LOCK_SECONDS="4")
     user = sign_up(backend, "ada@example.com")
     fail(backend, user.email, 5)
     answer = log_in(backend, user.email)
-    assert_locked(answer, seconds=1)
+    assert_locked(answer, seconds=4)
     until(lambda: log_in(backend, user.email).status_code == 200, what="the end of the lock", seconds=10)
 
 

@@ -8,14 +8,16 @@ for events, or poll a condition with a deadline (`eventually`).
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import struct
 from dataclasses import dataclass
 
 import pytest
 
+from gateway.errors import UpstreamError
 from gateway.upstream.api import OutboundRequest, PoolLimits, Timeouts
-from gateway.upstream.http1 import Http1Client
+from gateway.upstream.http1 import SWEEP_SECONDS, Http1Client
 from gateway.upstream.httpx_client import HttpxClient
 
 KINDS = {"http1": Http1Client, "httpx": HttpxClient}
@@ -249,6 +251,50 @@ async def eventually(condition):
     async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - some of it is the kernel's, which sets no event
             await asyncio.sleep(0.002)
+
+
+def mark(times):
+    times.append(asyncio.get_running_loop().time())
+
+
+def longest(times):
+    return max(later - earlier for earlier, later in itertools.pairwise(times))
+
+
+@contextlib.asynccontextmanager
+async def heartbeat():
+    """The times at which this process ran, every few milliseconds: the `longest` between two tells of a pause."""
+
+    async def beat():
+        while True:
+            mark(times)
+            await asyncio.sleep(0.01)
+
+    times = []
+    mark(times)
+    task = asyncio.create_task(beat())
+    try:
+        yield times
+    finally:
+        mark(times)
+        task.cancel()
+
+
+async def unless_paused(attempt, times_of_attempts, *, limit):
+    """What `attempt` returns. A machine that pauses the test lets it rightly reach a time limit of `limit` seconds that
+    is not meant to be reached: then it is made again, five times at most. The test tells by its `mark`s in the last of
+    `times_of_attempts`; where none were as far apart as the limit, reaching it is a fault.
+    """
+    for left in range(4, -1, -1):
+        times_of_attempts.append(times := [])
+        mark(times)
+        try:
+            return await attempt()
+        except UpstreamError as error:
+            mark(times)
+            if error.status != 504 or longest(times) < limit - SWEEP_SECONDS or not left:
+                raise
+    raise AssertionError
 
 
 async def answer_all(peer):

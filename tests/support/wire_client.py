@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 SHUT, ABORT, ANSWER, INTERIM, HEARD, SOME, ENDED = "shut", "abort", "answer", "interim", "heard", "some", "ended"
 """Close our sending side; reset the connection; wait for one more final reply; for an interim one; until the origin
 has a request's head; for any bytes; for the connection's end, for `END_SECONDS` at most."""
+PASSED, GONE = "passed", "gone"
+"""Wait until the origin has bytes behind its last request; until each of its connections has ended."""
 
 PATIENCE = 10.0
 END_SECONDS = 1.0

@@ -85,7 +85,7 @@ def test_a_whole_gateway_runs_by_the_documented_rights_through_tls(plain: Redis,
         assert asked(gateway) == served, action
     assert len(gateway.admin("/api/flags/auth/history").json()) == len(steps)
     plain.hset("gateway:flag:auth", "percent", "100")  # by hand: heard at once, by tracking
-    until(lambda: asked(gateway, 4) >= 3, seconds=5, what="what was typed by hand")
+    until(lambda: asked(gateway, 4) >= 3, what="what was typed by hand")
     assert gateway.flag("auth", "adopt").status == 200
     assert plain.execute_command("ACL", "LOG") == []  # not one refusal, in all of this
     shown = gateway.command("status").stdout

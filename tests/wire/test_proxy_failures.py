@@ -80,7 +80,7 @@ async def test_a_busy_pool_is_503_with_retry_after(server):
         await peer.request()
         await peer.closed()
 
-    options = "max_connections: 1, connect_timeout_seconds: 0.1"
+    options = "max_connections: 1, connect_timeout_seconds: 0.5"
     async with (
         serving(hang) as old,
         gateway(one(old, options=options), server) as gw,

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from gateway.reload import LOOK_SECONDS
 from tests.support.gateway_process import Client, gateway_process, get, until
 
 USER = {"x-user": "alice"}
@@ -98,15 +99,30 @@ def test_an_edit_is_in_force_on_all_workers_within_a_second(gateway, way, figure
 
 
 def test_a_half_written_file_is_not_taken(gateway):
-    accepted, refused = reloads(gateway, "accepted"), reloads(gateway, "refused")
-    text = with_percent(gateway, 40)
-    with gateway.routes_file.open("w") as file:
-        for start in range(0, len(text), 60):  # never still for two looks in a row
-            file.write(text[start : start + 60])
-            file.flush()
-            time.sleep(0.02)
-    until(lambda: in_force(gateway, 40))
+    for _ in range(5):
+        accepted, refused = reloads(gateway, "accepted"), reloads(gateway, "refused")
+        still = write_slowly(gateway, with_percent(gateway, 40))
+        until(lambda: in_force(gateway, 40))
+        if still < LOOK_SECONDS * 0.9:  # never still for two looks in a row
+            break
+        save(gateway, gateway.text)
+        until(lambda: settled(gateway, gateway.text))
+    else:
+        pytest.fail("this machine is too slow to write a file that is never still")
     assert (reloads(gateway, "accepted"), reloads(gateway, "refused")) == (accepted + 1, refused)
+
+
+def write_slowly(gateway, text):
+    """In place, piece by piece; the longest time for which the file was, at most, as it was."""
+    longest, changed = 0.0, time.monotonic()
+    with gateway.routes_file.open("w") as file:
+        for start in range(0, len(text), 60):
+            file.write(text[start : start + 60])
+            before = time.monotonic()
+            file.flush()
+            longest, changed = max(longest, time.monotonic() - changed), before
+            time.sleep(0.02)
+    return longest
 
 
 def test_sighup_looks_at_once_and_says_what_it_found(gateway):

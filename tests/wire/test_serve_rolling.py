@@ -77,13 +77,13 @@ def begin(gateway):
 
 @pytest.mark.slow
 def test_workers_are_replaced_one_by_one_and_no_request_fails(launch, make_routes, figure):
-    gateway = launch(redis="embedded", routes=make_routes(delay=DELAY, timeout=10))
+    gateway = launch(redis="embedded", routes=make_routes(delay=2, timeout=10))  # the command looks each 0.2 s
     before, most = gateway.pids(), 0
     with SteadyLoad(gateway.port) as load:
         load.goes_on()
         for number in (1, 2):  # the second one uses what the first has left: places, sockets, counter files
             pids, began = gateway.pids(), time.monotonic()
-            ran = gateway.command("reload", "--workers")
+            ran = gateway.command("reload", "--workers", timeout=90)
             seconds = time.monotonic() - began
             assert (ran.returncode, ran.stderr) == (0, "")
             assert ran.stdout.splitlines() == [
@@ -279,7 +279,7 @@ def test_orphans_stop_accepting_at_once(launch, make_routes):
                 return True
             return False
 
-        until(refused, seconds=3, what="new connections refused, far before the delay is over")
+        until(refused, what="new connections refused, far before the delay is over")
         reply = client.ask("/auth/x", headers=USER)
         assert (reply.status, reply.headers["connection"]) == (200, "close")
 

@@ -67,8 +67,8 @@ def pair(tmp_path):
 def secure(launch, make_routes, pair):  # noqa: ARG001 - its files must be there before the start
     """Starts a gateway with an address of each kind."""
 
-    def start(**more):
-        return with_ports(launch(*LISTEN, routes=make_routes() + TLS, **more))
+    def start(*, timeout=5, **more):
+        return with_ports(launch(*LISTEN, routes=make_routes(timeout=timeout) + TLS, **more))
 
     return start
 
@@ -264,10 +264,10 @@ def test_no_worker_is_replaced_while_its_certificate_could_not_be_read_again(gat
 
 
 def test_a_drain_of_connections_over_tls(secure):
-    gateway = secure()
+    gateway = secure(timeout=30)
     with Secure(gateway.tls_port) as idle, Secure(gateway.tls_port) as silent:
         assert idle.get() == 200
-        assert gateway.stop(signal.SIGTERM, seconds=6) == 0
+        assert gateway.stop(signal.SIGTERM, seconds=15) == 0
         assert idle.link.recv(1) == silent.link.recv(1) == b""
     assert gateway.left() == []
 

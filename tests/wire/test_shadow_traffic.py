@@ -366,13 +366,16 @@ async def test_all_copies_together_are_bounded(server):
 async def test_over_the_cap_copies_are_dropped_and_clients_served(server):
     async def hang(peer):
         await peer.request()
-        await peer.closed()
+        await dropped.wait()
 
+    dropped = asyncio.Event()
     async with serving(answer_all) as old, serving(hang) as new:
-        text = shadowed(old, new, top="shadow: {max_in_flight: 2, timeout_seconds: 0.3}")
+        text = shadowed(old, new, top="shadow: {max_in_flight: 2, timeout_seconds: 30}")
         async with gateway(text, server) as gw, gw.client() as client:
             for _ in range(5):
                 assert (await client.get(TARGET)).body == b"ok"
+            await eventually(lambda: gw.shadowed == {"dropped_in_flight": 3})
+            dropped.set()
             await gw.until_shadowed(dropped_in_flight=3, failed=2)
 
 

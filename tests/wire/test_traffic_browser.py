@@ -179,7 +179,7 @@ async def test_a_stream_that_is_left_in_the_middle_gives_up_its_connection():
 
 async def test_a_stream_that_is_cut_or_falls_silent_says_so():
     start = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n"
-    async with browsing([start, CLOSE], [start], patience=0.3) as (browser, _):
+    async with browsing([start, CLOSE], [start], patience=2) as (browser, _):
         for words in ("inside the answer", "nothing more within"):
             async with browser.stream(GET) as (_, pieces):
                 assert await anext(pieces) == b"a"

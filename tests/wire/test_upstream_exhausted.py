@@ -85,7 +85,7 @@ async def test_requests_wait_for_the_connections_that_there_are(kind, monkeypatc
 @applies(*HTTP1)
 async def test_who_waits_too_long_is_told(kind, monkeypatch):
     gate = Gate()
-    timeouts = Timeouts(connect=0.05)
+    timeouts = Timeouts(connect=0.5)
     async with serving(gate) as upstream, connected(kind, upstream.url, timeouts=timeouts) as client:
         Descriptors(monkeypatch, 1)
         first = asyncio.create_task(fetch(client))

@@ -214,7 +214,7 @@ async def test_no_more_than_max_connections_are_opened_and_waiters_take_turns(ki
 @applies(*BOTH)
 async def test_who_waits_too_long_for_a_connection_is_told(kind):
     held = Held()
-    timeouts = Timeouts(connect=0.1)
+    timeouts = Timeouts(connect=0.5)
     async with (
         serving(held) as upstream,
         connected(kind, upstream.url, timeouts=timeouts, limits=PoolLimits(max_connections=1)) as client,

@@ -173,7 +173,7 @@ async def test_a_check_that_nobody_answers_fails_in_its_time_and_disturbs_no_req
             if b"healthz" not in asked.line:
                 await peer.send(OK)
 
-    options = HEALTH.replace("timeout_seconds: 1", "timeout_seconds: 0.1")
+    options = HEALTH.replace("timeout_seconds: 1", "timeout_seconds: 0.5")
     async with serving(script) as old, gateway(one(old, options=options), server) as gw, gw.client() as client:
         assert (await client.get()).status == 200
         await eventually(lambda: gw.guards["old"].is_down)

@@ -16,9 +16,11 @@ from tests.support.scripted_upstream import (
     connected,
     eventually,
     fetch,
+    mark,
     read_all,
     request,
     serving,
+    unless_paused,
 )
 
 LONG = 30.0
@@ -58,7 +60,7 @@ async def test_connect(kind, full_backlog):
 async def test_the_next_target_is_tried_when_connecting_took_too_long(kind, full_backlog):
     async with serving(answer_all) as upstream:
         targets = (f"http://127.0.0.1:{full_backlog}", upstream.url)
-        async with connected(kind, *targets, timeouts=only(connect=0.1)) as client:
+        async with connected(kind, *targets, timeouts=only(connect=0.5)) as client:
             for _ in range(2):
                 assert await fetch(client) == (200, b"ok")
 
@@ -104,9 +106,13 @@ async def test_first_byte_begins_when_the_request_has_been_sent(kind):
         for _ in range(4):
             yield b"x"
             await asyncio.sleep(0.06)
+        attempts[-1].clear()
+        mark(attempts[-1])
 
+    attempts = []
     async with serving(answer_all) as upstream, connected(kind, upstream.url, timeouts=only(first_byte=0.15)) as client:
-        assert await fetch(client, request(b"POST", body=body())) == (200, b"ok")
+        got = await unless_paused(lambda: fetch(client, request(b"POST", body=body())), attempts, limit=0.15)
+        assert got == (200, b"ok")
 
 
 @applies(*BOTH)
@@ -139,14 +145,17 @@ async def test_idle_inside_a_reply(kind):
 @applies(*BOTH)
 async def test_idle_is_not_reached_by_a_reply_that_goes_on(kind):
     async def script(peer):
+        times = attempts[-1]
         await peer.request()
         await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n")
         for _ in range(8):
+            mark(times)
             await peer.send(b"x")
             await asyncio.sleep(0.05)
 
+    attempts = []
     async with serving(script) as upstream, connected(kind, upstream.url, timeouts=only(idle=0.2)) as client:
-        assert await fetch(client) == (200, b"x" * 8)
+        assert await unless_paused(lambda: fetch(client), attempts, limit=0.2) == (200, b"x" * 8)
 
 
 @applies(*BOTH)
@@ -160,10 +169,16 @@ async def test_a_slow_reader_is_not_an_idle_upstream(kind):
         await peer.send(b"x" * size)
         await peer.closed()
 
-    async with serving(script) as upstream, connected(kind, upstream.url, timeouts=only(idle=0.1)) as client:
+    async def slowly():
         response = await client.send(request())
         await asyncio.sleep(0.3)
-        assert len(await read_all(response)) == size
+        attempts[-1].clear()
+        mark(attempts[-1])
+        return await read_all(response)
+
+    attempts = []
+    async with serving(script) as upstream, connected(kind, upstream.url, timeouts=only(idle=0.1)) as client:
+        assert len(await unless_paused(slowly, attempts, limit=0.1)) == size
 
 
 @applies(*BOTH)
@@ -186,15 +201,19 @@ async def test_idle_when_the_upstream_stops_reading(kind, complete):
 @applies(*HTTP1)
 async def test_idle_is_not_reached_by_an_upstream_that_reads_slowly(kind):
     async def script(peer):
+        times = attempts[-1]
         await peer.head()
         left = 20_000_000
-        while left:
-            left -= len(await peer.reader.read(500_000))
+        while left and (piece := await peer.reader.read(500_000)):
+            left -= len(piece)
+            mark(times)
             await asyncio.sleep(0.005)
         await peer.send(OK)
 
+    attempts = []
+    outbound = request(b"POST", body=b"x" * 20_000_000)
     async with serving(script) as upstream, connected(kind, upstream.url, timeouts=only(idle=0.25)) as client:
-        assert await fetch(client, request(b"POST", body=b"x" * 20_000_000)) == (200, b"ok")
+        assert await unless_paused(lambda: fetch(client, outbound), attempts, limit=0.25) == (200, b"ok")
 
 
 @applies(*HTTP1)
@@ -204,15 +223,19 @@ async def test_an_upstream_that_replies_without_reading_the_upload_is_heard_out(
             yield b"x" * 65_536
 
     async def script(peer):
+        times = attempts[-1]
         await peer.head()
         await peer.send(b"HTTP/1.1 403 No\r\ncontent-length: 6\r\n\r\n")
         for _ in range(6):
+            mark(times)
             await asyncio.sleep(0.1)
             await peer.send(b"x")
         await asyncio.Event().wait()
 
+    attempts = []
     async with serving(script) as upstream, connected(kind, upstream.url, timeouts=only(idle=0.25)) as client:
-        assert await fetch(client, request(b"POST", body=body())) == (403, b"x" * 6)
+        got = await unless_paused(lambda: fetch(client, request(b"POST", body=body())), attempts, limit=0.25)
+        assert got == (403, b"x" * 6)
         assert client.idle == 0
 
 

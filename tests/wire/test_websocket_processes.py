@@ -83,8 +83,8 @@ def test_a_drain_tells_every_socket_and_does_not_wait_for_its_timeout(opened):
         gateway.process.send_signal(signal.SIGTERM)
         began = time.monotonic()
         assert {closing_of(each) for each in (*on_new, *fixed)} == {1012}
-        assert gateway.process.wait(10) == 0
-        assert time.monotonic() - began < 5
+        assert gateway.process.wait(15) == 0
+        assert time.monotonic() - began < 10
 
 
 def test_a_handshake_for_nobody_is_refused_with_a_problem(launch, sides):

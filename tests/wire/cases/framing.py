@@ -147,7 +147,6 @@ def lengths():
         post(b"Content_Length: 3\r\n", SMUGGLED),
         either(REFUSED, served(count=2, lacks=[b"content_length"])),
         answers=2,
-        patience=2.0,
     )
     yield Case(
         "length-named-by-connection",

@@ -183,7 +183,6 @@ def codings():
             post(fields, SMUGGLED),
             either(REFUSED, kept),
             answers=2,
-            patience=2.0,
         )
     yield Case(
         "coding-named-by-connection",

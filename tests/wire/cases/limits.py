@@ -8,7 +8,7 @@ from tests.support.wire_rules import both, declined, either, refused, served
 GATEWAY = {
     "keys": (
         "limits: {max_head_bytes: 4096, max_headers: 40, max_target_bytes: 1024, max_body_bytes: 1000, "
-        "head_timeout_seconds: 1.2, body_timeout_seconds: 1.2, min_body_bytes_per_second: 0, keep_alive_seconds: 1.2}"
+        "head_timeout_seconds: 3, body_timeout_seconds: 3, min_body_bytes_per_second: 0, keep_alive_seconds: 3}"
     )
 }
 
@@ -177,7 +177,7 @@ def times():
         SHOULD,
         (
             b"GET {p}/x HTTP/1.1\r\nHost: {h}\r\n",
-            *[step for n in range(12) for step in (Pause(0.15), b"X-%d: a\r\n" % n)],
+            *[step for n in range(12) for step in (Pause(0.3), b"X-%d: a\r\n" % n)],
         ),
         slow,
     )
@@ -185,7 +185,7 @@ def times():
         "slow-empty-lines",
         "9112 2.2",
         SAFE,
-        tuple(step for _ in range(12) for step in (Pause(0.1), b"\r\n")),
+        tuple(step for _ in range(12) for step in (Pause(0.3), b"\r\n")),
         gone,
         probe=False,
     )
@@ -207,7 +207,7 @@ def times():
         "slow-body-in-time",
         "9110 15.5.9",
         SHOULD,
-        (post(b"Content-Length: 6\r\n"), *[step for _ in range(6) for step in (Pause(0.25), b"a")]),
+        (post(b"Content-Length: 6\r\n"), *[step for _ in range(6) for step in (Pause(0.55), b"a")]),
         served(body=b"aaaaaa", kept=True),
     )
     yield Case("idle-after-answer", "9112 9.5", SHOULD, (get(), ANSWER), idle_closed, answers=2, probe=False)

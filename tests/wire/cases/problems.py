@@ -5,7 +5,7 @@ from tests.support.wire_client import ANSWER, HEARD, Pause
 from tests.support.wire_origin import CLOSE, HOLD, Think
 from tests.support.wire_rules import PROBLEM, both, declined, either, refused, served
 
-GATEWAY = {"upstream_keys": ", first_byte_timeout_seconds: 1.5, total_timeout_seconds: 4"}
+GATEWAY = {"upstream_keys": ", first_byte_timeout_seconds: 3, total_timeout_seconds: 4"}
 EVIL = b"<script>alert(1)</script>"
 
 

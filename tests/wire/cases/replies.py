@@ -7,8 +7,6 @@ from tests.support.wire_cases import MUST, SAFE, SHOULD, Case
 from tests.support.wire_origin import CLOSE, HOLD, Drip
 from tests.support.wire_rules import alone, both, either, served
 
-GATEWAY = {"upstream_keys": ", first_byte_timeout_seconds: 2.5, idle_timeout_seconds: 2.5"}
-
 GET = b"GET {p}/x HTTP/1.1\r\nHost: {h}\r\n\r\n"
 
 HEAD = b"HEAD {p}/x HTTP/1.1\r\nHost: {h}\r\n\r\n"

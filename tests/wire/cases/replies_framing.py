@@ -162,7 +162,8 @@ def framing():
         then=(CLOSE,),
         sent=POST,
     )
-    yield case("silence", "9110 15.6.5", SHOULD, b"", gateway_timeout, then=(HOLD,), sent=POST)
+    limit = ", first_byte_timeout_seconds: 3"
+    yield case("silence", "9110 15.6.5", SHOULD, b"", gateway_timeout, then=(HOLD,), sent=POST, upstream=limit)
 
 
 def retried(seen):

@@ -1,7 +1,7 @@
 """Replies without a body, interim replies, and bytes that answer no request."""
 
 from tests.support.wire_cases import MUST, SAFE, SHOULD, Case
-from tests.support.wire_client import ABORT, ANSWER, HEARD, SOME, Pause
+from tests.support.wire_client import ABORT, ANSWER, GONE, HEARD, SOME, Pause
 from tests.support.wire_origin import CLOSE, HOLD, RESET, Drip, Think
 from tests.support.wire_rules import both, either, served
 from tests.wire.cases.replies import (
@@ -242,7 +242,7 @@ def unasked():
             f"reply-idle-{name}",
             "9112 9.2",
             MUST,
-            (GET, ANSWER, Pause(0.1), GET),
+            (GET, ANSWER, GONE, Pause(0.1), GET),
             served(count=2, reply_body=b"ok:{p}/x"),
             answers=2,
             origin=(idle,),
@@ -251,7 +251,7 @@ def unasked():
         "reply-idle-close",
         "9112 9.3.1",
         MUST,
-        (POST, ANSWER, Pause(0.1), POST),
+        (POST, ANSWER, GONE, Pause(0.1), POST),
         served(count=2, reply_body=b"ok:{p}/x"),
         answers=2,
         origin=((OK, Think(0.02), CLOSE),),
@@ -260,7 +260,7 @@ def unasked():
         "reply-idle-reset",
         "9112 9.3.1",
         MUST,
-        (POST, ANSWER, Pause(0.1), POST),
+        (POST, ANSWER, GONE, Pause(0.1), POST),
         served(count=2, reply_body=b"ok:{p}/x"),
         answers=2,
         origin=((OK, Think(0.02), RESET),),
