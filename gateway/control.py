@@ -25,6 +25,7 @@ import uvloop
 
 from gateway.admin import AdminApp
 from gateway.admin_guard import AdminFront
+from gateway.admin_token import admin_token
 from gateway.certificate_files import inspection
 from gateway.compare.reader import CompareReader
 from gateway.config.load import Inspection
@@ -51,7 +52,7 @@ from gateway.report import WorkerState
 from gateway.rolling import RollingError, RollState, read_roll
 from gateway.rules.access import Access
 from gateway.rules.plan import Plan, compile_plan
-from gateway.settings import Process, admin_token, this_process
+from gateway.settings import Process, this_process
 from gateway.tasks import Tasks
 from gateway.telemetry import logs
 from gateway.traffic import Traffic

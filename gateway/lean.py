@@ -20,7 +20,19 @@ def imports_only() -> None:
 
 def without_rich() -> None:
     """For processes whose output is a log: who asks for rich meanwhile is told that it is not installed."""
-    sys.modules.setdefault(_LEFT_OUT, None)  # type: ignore[arg-type]  # the documented way to say so
+    _leave_out(_LEFT_OUT)
+
+
+def without_http2() -> None:
+    """For commands that ask the admin port, for as long as they run: it speaks HTTP/1.1, and httpx would import all
+    that its HTTP/2 and its own command need.
+    """
+    _leave_out("h2")
+    _leave_out("httpx._main")
+
+
+def _leave_out(module: str) -> None:
+    sys.modules.setdefault(module, None)  # type: ignore[arg-type]  # the documented way to say so
 
 
 def over() -> None:

@@ -4,7 +4,6 @@ Children get it as JSON in one environment variable: a Redis password never stan
 """
 
 import os
-import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,17 +13,11 @@ from urllib.parse import quote, urlsplit
 from pydantic import BaseModel, ConfigDict
 from xxhash import xxh32_hexdigest
 
+from gateway.admin_token import ADMIN_TOKEN
+
 OVERRIDE_KEY = "GATEWAY_OVERRIDE_KEY"
 OVERRIDE_KEY_FILE = "GATEWAY_OVERRIDE_KEY_FILE"
 MIN_OVERRIDE_KEY_BYTES = 16
-
-ADMIN_TOKEN = "GATEWAY_ADMIN_TOKEN"  # noqa: S105 - the name of a variable
-ADMIN_TOKEN_FILE = "GATEWAY_ADMIN_TOKEN_FILE"  # noqa: S105 - the same
-MIN_ADMIN_TOKEN_BYTES = 16
-_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
-"""RFC 6750 section 2.1: what may stand behind `Bearer`."""
-
-_MAKE_ONE = "make one: openssl rand -hex 32"
 
 PROCESS_VARIABLE = "GATEWAY_PROCESS"
 
@@ -194,28 +187,6 @@ def override_key(environment: Mapping[str, str]) -> bytes | None:
             f"the override key has less than {MIN_OVERRIDE_KEY_BYTES} bytes; make one: openssl rand -hex 32"
         )
     return key or None
-
-
-def admin_token(environment: Mapping[str, str], file: Path | None = None) -> bytes | None:
-    """What the admin port wants to be told: from its variable, or from a file (the one that another variable names,
-    where none is given); None without any.
-
-    White space around it does not count. Raises ValueError for what cannot be a token, OSError for a file that cannot
-    be read. No message repeats it.
-    """
-    text, named = environment.get(ADMIN_TOKEN, ""), environment.get(ADMIN_TOKEN_FILE, "")
-    source = ADMIN_TOKEN
-    if not text and (file is not None or named):
-        path = file or Path(named)
-        text, source = path.read_text(encoding="utf-8", errors="replace"), str(path)
-        if not text.strip():
-            raise ValueError(f"{source} holds no token; {_MAKE_ONE}")
-    token = text.strip()
-    if token and _TOKEN.fullmatch(token) is None:
-        raise ValueError(f"the token of {source} has characters that no token may have; {_MAKE_ONE}")
-    if token and len(token) < MIN_ADMIN_TOKEN_BYTES:
-        raise ValueError(f"the token of {source} has less than {MIN_ADMIN_TOKEN_BYTES} characters; {_MAKE_ONE}")
-    return token.encode() or None
 
 
 def this_process() -> Process:

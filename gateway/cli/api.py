@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 import httpx
 import typer
 
+from gateway.admin_token import ADMIN_TOKEN, ADMIN_TOKEN_FILE, admin_token
 from gateway.cli.words import errors, fail, safe
-from gateway.settings import ADMIN_TOKEN, ADMIN_TOKEN_FILE, admin_token
 
 TIMEOUT_SECONDS = 15.0
 RECONNECT_SECONDS = 3.0

@@ -11,7 +11,6 @@ from urllib.parse import quote
 import typer
 
 from gateway.cli.api import AdminApi
-from gateway.cli.compare_run import run
 from gateway.cli.options import Admin, AsJson
 from gateway.cli.words import console, errors, fail, safe
 from gateway.compare.lists import EACH
@@ -23,7 +22,6 @@ from gateway.compare.suggest import suggest as rules_for
 from gateway.compare.terminal import print_report
 
 app = typer.Typer(no_args_is_help=True, help="What differs between legacy and new, by requests that went to both.")
-app.command()(run)
 
 UNUSABLE = 2
 """Exit status where nothing can be told: 1 says that the sides differ."""

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from gateway.admin_token import ADMIN_TOKEN, ADMIN_TOKEN_FILE
 from gateway.cli.words import errors, fail
 from gateway.serve.ground import StartError
 from gateway.serve.supervisor import Supervisor
-from gateway.settings import ADMIN_TOKEN, ADMIN_TOKEN_FILE, Settings, listen_address
+from gateway.settings import Settings, listen_address
 from gateway.telemetry import logs
 from gateway.telemetry.redact import clean_text
 

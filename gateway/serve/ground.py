@@ -11,12 +11,13 @@ from pathlib import Path
 
 import structlog
 
+from gateway.admin_token import ADMIN_TOKEN, admin_token
 from gateway.certificate_files import inspection, unusable
 from gateway.config.accepted import Accepted
 from gateway.config.tls_files import faults_of
 from gateway.reload import accept, os_error_in_words, read_accepted
 from gateway.rules.access import is_loopback
-from gateway.settings import ADMIN_TOKEN, Settings, admin_token
+from gateway.settings import Settings
 
 log = structlog.get_logger("supervisor")
 

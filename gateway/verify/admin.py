@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from gateway.settings import ADMIN_TOKEN, ADMIN_TOKEN_FILE, admin_token
+from gateway.admin_token import ADMIN_TOKEN, ADMIN_TOKEN_FILE, admin_token
 from gateway.verify.send import why
 
 TIMEOUT_SECONDS = 15.0

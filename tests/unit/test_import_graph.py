@@ -56,7 +56,7 @@ ROWS = (
     ("shadow.copy",),  # what an exchange carries of it
     ("upstream.api",),  # the contract alone, without the effects
     ("rules",),
-    ("settings", "config"),
+    ("settings", "config", "admin_token"),
     (
         "rules.json_path",
         "rules.shapes",

@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.settings import ADMIN_TOKEN, ADMIN_TOKEN_FILE, Process, Settings, admin_token
+from gateway.admin_token import ADMIN_TOKEN, ADMIN_TOKEN_FILE, admin_token
+from gateway.settings import Process, Settings
 
 GOOD = "0123456789abcdef"
 
