@@ -9,7 +9,7 @@ AGAIN  := tests/unit tests/fuzz tests/wire/test_edge_framing.py tests/wire/test_
           tests/wire/test_proxy_failures.py tests/wire/test_proxy_streams.py tests/wire/test_proxy_leaving.py \
           tests/wire/test_replies_endings.py tests/wire/test_upstream_streams.py tests/wire/test_websocket_ending.py
 NEVER_COMPILED := */test_resumekit_* */test_traffic_* */test_verify_* */test_compare* */test_scenario* */test_bench_* \
-                  */test_hide* */test_noise* */test_confid* */test_encodings* */test_places* */test_json_text* */test_confirm* */test_fingerprint*
+                  */test_hide* */test_pair_places* */test_conditional* */test_noise* */test_confid* */test_encodings* */test_places* */test_json_text* */test_confirm* */test_fingerprint*
 unexport PYTHONDONTWRITEBYTECODE  # where it is set, each of hundreds of processes compiles all that it imports
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 PINNED := --require-hashes --only-binary :all:
