@@ -16,10 +16,9 @@ import orjson
 
 from gateway.rules.compare import ABSENT, Difference
 from gateway.rules.compared import Asked, Compared
-from gateway.rules.events import read_events
+from gateway.rules.content import Content, Headers
 from gateway.rules.fingerprint import fingerprint, kind_of, place_of
 from gateway.rules.json_path import Path, Pattern, Wild, parse_path, show_path
-from gateway.rules.json_text import read_json
 from gateway.rules.place_names import MAX_PLACE
 from gateway.rules.places import Place, Places
 from gateway.rules.replies import Reply
@@ -51,8 +50,6 @@ MAX_DIFFERENCES: Final = 50
 MAX_DEPTH: Final = 100
 """Of JSON; what is nested deeper is hidden whole."""
 
-Headers = Sequence[tuple[str, str]]
-
 
 def hidden(
     compared: Compared, redact: Sequence[Pattern] = (), redact_headers: Collection[str] = frozenset()
@@ -65,46 +62,6 @@ def hidden(
     and expected; `more_differences` counts those that are left out.
     """
     return _Hiding(compared, redact, redact_headers).sample()
-
-
-class _Content:
-    """A body by what it is. value: JSON, or ABSENT. text: None where it is no text. is_json: whether it is, or was
-    meant to be, JSON or a list of events, and so has places. is_withheld: whether nothing of it is shown. hides_lines,
-    hides_parts: whether no line of it is, or none that is not all of it.
-    """
-
-    def __init__(self, body: bytes, headers: Headers, *, has_places: bool) -> None:
-        self.body = body
-        self.type = next((value for name, value in headers if name == "content-type"), "")
-        kind = self.type.partition(";")[0].strip().lower()
-        self.is_form = kind == "application/x-www-form-urlencoded"
-        self.is_multipart = kind.startswith("multipart/")
-        self.is_json = has_places or kind == "application/json" or kind.endswith("+json")
-        self.is_html = kind in ("text/html", "application/xhtml+xml")
-        self.is_withheld = True
-        self.hides_lines = False
-        self.hides_parts = False
-        self.value: Any = ABSENT
-        self.text = _text(body)
-        if self.text is None or self.is_form or self.is_multipart:
-            return
-        if kind == "text/event-stream":
-            self.value = read_events(self.text)
-        elif begins_json(self.text) or self.text.lstrip()[:1] == '"':
-            self.is_json = True
-            try:
-                self.value = read_json(body.removeprefix(b"\xef\xbb\xbf"))
-            except ValueError:
-                return
-
-
-def _text(body: bytes) -> str | None:
-    if b"\0" in body:
-        return None
-    try:
-        return body.decode()
-    except UnicodeDecodeError:
-        return None
 
 
 def _is_there(value: Any) -> bool:
@@ -142,7 +99,7 @@ class _Hiding:
         asked, legacy, new = compared.asked, compared.legacy, compared.new
         has_places = any(each.path.startswith("$") for each in compared.differences)
         self._bodies = [
-            _Content(each.body, each.headers, has_places=has_places and each is not asked)
+            Content(each.body, each.headers, has_places=has_places and each is not asked)
             for each in (asked, legacy, new)
         ]
         for content in self._bodies:
@@ -165,7 +122,7 @@ class _Hiding:
     def _is_secret_header(self, name: str) -> bool:
         return is_secret_name(name) or name in self._redact_headers
 
-    def _read(self, content: _Content) -> None:
+    def _read(self, content: Content) -> None:
         if content.is_multipart:
             for name, value in parts(content.body, content.type):
                 if is_secret_parameter(name):
@@ -239,7 +196,7 @@ class _Hiding:
             "body": self._body(self._bodies[0]),
         }
 
-    def _reply(self, reply: Reply, content: _Content, seconds: float) -> dict[str, Any]:
+    def _reply(self, reply: Reply, content: Content, seconds: float) -> dict[str, Any]:
         return {
             "status": reply.status,
             "headers": self._headers(reply.headers),
@@ -267,13 +224,13 @@ class _Hiding:
         plain, is_cut = self._kept(text, MAX_VALUE, is_all=is_all)
         return HIDDEN if plain is None else plain + "..." * is_cut
 
-    def _body(self, content: _Content) -> dict[str, Any]:
+    def _body(self, content: Content) -> dict[str, Any]:
         shown, is_all = self._text_of(content)
         text, is_cut = self._kept(shown, MAX_BODY, is_all=is_all)
         body = {"size": len(content.body), "text": text, "cut": is_cut}
         return body if text is not None else {**body, "sha256": hashlib.sha256(content.body).hexdigest()}
 
-    def _withholds(self, content: _Content) -> bool:
+    def _withholds(self, content: Content) -> bool:
         """Whether it cannot be told what of a body is secret: some of it has a secret's name, or a named place, and is
         not JSON that can be read.
         """
@@ -287,7 +244,7 @@ class _Hiding:
         lines = text.split("\n") if self._redacts and content.is_json else ()
         return any(json_of(line) is None for line in lines if line.strip())
 
-    def _text_of(self, content: _Content) -> tuple[str | None, bool]:
+    def _text_of(self, content: Content) -> tuple[str | None, bool]:
         """What is shown of a body, and whether that is all of it."""
         if content.text is None or content.is_withheld:
             return None, False
@@ -312,7 +269,7 @@ class _Hiding:
             return _written(self._shown(value, self._root, most)[0])
         return HIDDEN if self._redacts and begins_json(line) else line
 
-    def _compared_line(self, line: str, content: _Content) -> tuple[str, bool]:
+    def _compared_line(self, line: str, content: Content) -> tuple[str, bool]:
         """Of a body that was compared by its lines: no more than is shown of that body, for what a line is a part of
         may have begun before it.
         """
@@ -418,7 +375,7 @@ class _Hiding:
             "expected": self._line(difference.expected),
         }
 
-    def _value(self, difference: Difference, value: Any, content: _Content) -> str | None:
+    def _value(self, difference: Difference, value: Any, content: Content) -> str | None:
         """As JSON, but cut. content: of the side that it is the value of."""
         if value is ABSENT:
             return None
